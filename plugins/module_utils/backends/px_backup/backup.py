@@ -1,0 +1,155 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of PX-Backup: the applications of namespaces, kept in a backup location."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, CLUSTER, RESTORE, RULE, Kind, Wire
+from ...core.arguments import Task
+from ...core.errors import Conflict
+from ...core.model import CREATE, Record
+from ...core.options import Option
+from ...core.steps import Plan, at_once
+from ...core.waiter import Waiter
+from .connection import connect
+from .objects import Objects, Wanted
+from .options import BACKUP
+from .preflight import check_backup_location, check_cluster
+from .records import BACKUP_SHAPE
+from .references import as_reference, resolve
+from .values import cluster_reference, object_type, reference, resources, text_map, without_nothing
+
+_LISTS = ("namespaces", "resource_types", "exclude_resource_types")
+_TEXTS = ("ns_label_selectors", "advanced_resource_label_selector", "backup_type")
+_FLAGS = ("skip_vm_auto_exec_rules", "direct_kdmp", "keep_cr_status")
+_MAPS = ("label_selectors", "volume_snapshot_class_mapping")
+_REFERENCES: dict[str, Kind] = {
+    "backup_location_ref": BACKUP_LOCATION,
+    "cluster_ref": CLUSTER,
+    "pre_exec_rule_ref": RULE,
+    "post_exec_rule_ref": RULE,
+    "volume_resource_only_policy_ref": Kind("volumeresourceonlypolicy", "volume_resource_only_policy", "volume_resource_only_policies"),
+}
+
+
+class BackupBackend:
+    """The module ``backup`` on provider px_backup."""
+
+    OPTIONS: ClassVar[Mapping[str, Option]] = BACKUP
+    SELECTORS: ClassVar[Collection[str]] = ("name", "uid")
+
+    def __init__(self, task: Task, waiter: Waiter) -> None:
+        self._task, self._waiter = task, waiter
+        self._client = connect(task, waiter)
+        self._backups = Objects(BACKUP_SHAPE, self._client, task, waiter)
+
+    def validate(self, operation: str) -> None:
+        self._backups.catalog.validate()
+        if operation == CREATE:
+            self._given()
+
+    def targets(self) -> Sequence[str]:
+        return ()
+
+    def for_target(self, name: str, waiter: Waiter) -> BackupBackend:
+        raise NotImplementedError(f"a task on px_backup has no targets such as {name}")
+
+    def find(self) -> Record | None:
+        return self._backups.catalog.find()
+
+    def list_all(self) -> Iterator[Record]:
+        """The backups, sorted and chosen by schedule here: servers before 2.9 can do neither."""
+        schedules = self._schedules()
+        sort = self._task["sort_option"]
+        listed = self._backups.catalog.list_all(lambda wire: schedules is None or _schedule_of(wire) in schedules, limited=not sort)
+        if not sort:
+            return listed
+        ordered = sorted(listed, key=_SORT_KEYS[sort["sort_by"]], reverse=sort["sort_order"] == "Descending")
+        return islice(ordered, self._task["max_objects"])
+
+    def plan_create(self, found: Record | None) -> Plan:
+        return self._backups.plan_create(found, {**self._given(), "ownership": self._task["ownership"]}, self._prepare)
+
+    def plan_delete(self, found: Record | None) -> Plan:
+        """Deletion of a backup that no restore is reading. Raises Conflict naming the restores that are."""
+        if found:
+            options = [("status", "Pending"), ("status", "InProgress")]
+            users = [item["metadata"]["name"] for item in self._client.enumerate(RESTORE, options) if _restores_from(item, found)]
+            if users:
+                raise Conflict(f"it is being restored by {', '.join(users)}. It is untouched; wait for that to end.", record=found)
+        there = (found.details["cluster_ref"] or {}) if found else {}
+        cluster = {**there, **reference(self._task["cluster_ref"])}
+        return self._backups.plan_delete(found, [(f"cluster_ref.{part}", cluster[part]) for part in ("name", "uid") if cluster.get(part)])
+
+    def _given(self) -> dict[str, Any]:
+        """What the user asked for, by option; raises InvalidRequest for what makes no sense."""
+        task = self._task
+        wanted: dict[str, Any] = {
+            **{name: reference(task[name]) for name in _REFERENCES},
+            "cluster_ref": cluster_reference(task),
+            **{name: task[name] for name in (*_LISTS, *_TEXTS)},
+            **{name: text_map(name, task[name]) for name in _MAPS},
+            "include_resources": resources(task["include_resources"]),
+            "backup_object_type": object_type(task["backup_object_type"]),
+        }
+        # A flag that is given as false is a wish like any other.
+        return {**without_nothing(wanted), **{name: task[name] for name in _FLAGS if task[name] is not None}}
+
+    def _prepare(self) -> Wanted:
+        """The request for a new backup, after seeing that its cluster and its location can be used."""
+        given = self._given()
+        named = [name for name in _REFERENCES if name in given]
+        found = dict(zip(named, at_once(*(self._lookup(name, given[name]) for name in named))))
+        check_cluster(self._task, found["cluster_ref"], "cluster_ref")
+        check_backup_location(found["backup_location_ref"], "backup_location_ref")
+        given.update({name: as_reference(wire) for name, wire in found.items()})
+        typed = {"backup_object_type": {"type": given["backup_object_type"]}} if "backup_object_type" in given else {}
+        backup_type = given.get("backup_type", "Normal")
+        body = {**given, **typed, "backup_type": backup_type, "metadata": self._backups.metadata()}
+        if self._task["cluster"]:
+            body["cluster"] = self._task["cluster"]
+        # The API takes the type as a bare word and gives it back as an object.
+        return Wanted(body, {**given, **typed, "backup_type": {"type": backup_type}})
+
+    def _lookup(self, name: str, wanted: Mapping[str, str]) -> Any:
+        return lambda: resolve(self._client, _REFERENCES[name], wanted, name)
+
+    def _schedules(self) -> set[str] | None:
+        """The uids of the schedules asked for, None when none is; those of a policy are looked up."""
+        by_schedule, by_policy = self._task["backup_schedule_ref"], self._task["schedule_policy_ref"]
+        if not by_schedule and not by_policy:
+            return None
+        uids: set[str] = set()
+        for wire in self._client.enumerate(BACKUP_SCHEDULE):
+            policy = (wire.get("backup_schedule_info") or {}).get("schedule_policy_ref") or {}
+            if _named(as_reference(wire), by_schedule) and _named(policy, by_policy):
+                uids.add(as_reference(wire)["uid"])
+        return uids
+
+
+def _named(item: Mapping[str, str], wanted: Sequence[Mapping[str, Any]] | None) -> bool:
+    return not wanted or any(all(item.get(part) == value for part, value in reference(ref).items()) for ref in wanted)
+
+
+def _schedule_of(wire: Wire) -> str:
+    return str(((wire.get("backup_info") or {}).get("backup_schedule") or {}).get("uid") or "")
+
+
+def _restores_from(restore: Wire, backup: Record) -> bool:
+    info = restore.get("restore_info") or {}
+    ref = info.get("backup_ref") or {"name": info.get("backup")}
+    return bool(ref["uid"] == backup.uid if ref.get("uid") else ref.get("name") == backup.name)
+
+
+_SORT_KEYS: dict[str, Any] = {
+    "CreationTimestamp": lambda record: record.created_at or "",
+    "Name": lambda record: record.name,
+    "ClusterName": lambda record: (record.details["cluster_ref"] or {}).get("name") or "",
+    "Size": lambda record: record.details["total_size"],
+    "RestoreBackupName": lambda record: record.name,
+}

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding and listing the backups, or the restores, of one organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from ...clients.px_backup import LONGEST_PAGE, PxBackupClient, Wire
+from ...core.arguments import Task
+from ...core.errors import AmbiguousName, InvalidRequest, NotFound
+from ...core.model import INSPECT_ALL, Record
+from .connection import path_problem
+from .records import Shape, provider_words, record_of
+from .values import object_type, text_map
+
+
+class Catalog:
+    """All backups, or all restores, that the task can see. What it has found or was told (``known``) it looks at directly."""
+
+    def __init__(self, shape: Shape, client: PxBackupClient, task: Task) -> None:
+        self._shape, self._kind, self._client, self._task = shape, shape.kind, client, task
+        self.tags = text_map("tags", task["tags"])
+        self.known: tuple[str, str] | None = None
+
+    def validate(self) -> None:
+        """Raise InvalidRequest for what is wrong with the options that backups and restores share."""
+        if self._task.operation != INSPECT_ALL and self._task["name"]:
+            problem = path_problem("name", self._task["name"])
+            if problem:
+                raise InvalidRequest(problem)
+        object_type(self._task["backup_object_type"])
+        provider_words(self._shape, self._task["status"] or [])
+
+    def find(self) -> Record | None:
+        """What name and uid say, with all details. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
+        if not self.known:
+            item = self.search(self._task["name"], self._task["uid"])
+            if not item:
+                return None
+            self.known = (item["metadata"]["name"], item["metadata"]["uid"])
+        return self.look()
+
+    def look(self) -> Record | None:
+        """The known object as it is now; None when it is gone, also when another has taken its name."""
+        if not self.known:
+            return None
+        try:
+            wire = self._client.inspect(self._kind, *self.known)
+        except NotFound:
+            return None
+        record = record_of(self._shape, wire)
+        return record if record.uid == self.known[1] else None
+
+    def search(self, name: str | None, uid: str | None) -> Wire | None:
+        """The one listed object that name, uid or both mean. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
+        listed = self._client.enumerate(self._kind, [("name_filter", name)] if name else [])
+        named = [item for item in listed if (item["metadata"].get("name") == name if name else item["metadata"].get("uid") == uid)]
+        if name and uid:
+            if not named:
+                others = [item["metadata"]["name"] for item in self._client.enumerate(self._kind) if item["metadata"].get("uid") == uid]
+                if others:
+                    raise InvalidRequest(f'name and uid do not agree: {uid} is the uid of "{others[0]}".')
+            elif not any(item["metadata"].get("uid") == uid for item in named):
+                uids = ", ".join(item["metadata"]["uid"] for item in named)
+                raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {uids}.')
+            named = [item for item in named if item["metadata"].get("uid") == uid]
+        if len(named) > 1:
+            uids = ", ".join(item["metadata"]["uid"] for item in named)
+            raise AmbiguousName(f'{len(named)} {self._kind.many} have the name "{name}"; say which by its uid: {uids}.')
+        return named[0] if named else None
+
+    def list_all(self, keep: Callable[[Wire], bool] = lambda _wire: True, limited: bool = True) -> Iterator[Record]:
+        """What the filters let through; ``keep``, the tags and (if ``limited``) max_objects choose here, everything else at the server."""
+        limit = self._task["max_objects"] if limited else None
+        options: list[tuple[str, str]] = [(name, self._task[name]) for name in ("name_filter", "cluster_name_filter", "cluster_uid_filter") if self._task[name]]
+        options += [("owners", owner) for owner in self._task["owners"] or []]
+        options += [("status", word) for word in provider_words(self._shape, self._task["status"] or [])]
+        wanted_type = object_type(self._task["backup_object_type"])
+        options += [("backup_object_type", wanted_type)] if wanted_type else []
+        options += [("include_detailed_resources", str(self._task["include_detailed_resources"]).lower())]
+        page_size = min(LONGEST_PAGE, limit or LONGEST_PAGE)
+        for number, wire in enumerate(self._filtered(self._client.enumerate(self._kind, options, page_size), keep), 1):
+            yield record_of(self._shape, wire)
+            if number == limit:
+                return
+
+    def _filtered(self, listed: Iterable[Wire], keep: Callable[[Wire], bool]) -> Iterator[Wire]:
+        for wire in listed:
+            labels = (wire.get("metadata") or {}).get("labels") or {}
+            if keep(wire) and all(labels.get(key) == value for key, value in self.tags.items()):
+                yield wire

@@ -1,0 +1,247 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PX-Backup's REST API: one method per call, paging, tokens, and what its error answers mean.
+
+The calls follow the API description that Portworx publishes with each release, ``pkg/apis/v1/api.swagger.json`` in
+https://github.com/portworx/px-backup-api (branch 2.8.1 and later). Objects keep the shape of the wire, which is snake_case
+already: ``{"metadata": {...}, "restore_info": {...}}``; an error body is ``{"error", "message", "code"}`` with a gRPC code.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ..core.errors import (
+    AuthenticationFailed,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    ProviderFailure,
+    RateLimited,
+    RecoveryError,
+    Unsupported,
+)
+from ..transport.http import Answer, HttpTransport, Query, Tls
+from ..transport.retry import Retry
+
+Wire = Mapping[str, Any]
+
+# The server caps a page as it likes; this keeps one answer well below the time limit.
+LONGEST_PAGE = 200
+_PASSES = 3
+_LONGEST_TEXT = 1000
+
+_GRPC_NAMES = {
+    1: "Canceled", 2: "Unknown", 3: "InvalidArgument", 4: "DeadlineExceeded", 5: "NotFound", 6: "AlreadyExists", 7: "PermissionDenied",
+    8: "ResourceExhausted", 9: "FailedPrecondition", 10: "Aborted", 11: "OutOfRange", 12: "Unimplemented", 13: "Internal", 14: "Unavailable",
+    15: "DataLoss", 16: "Unauthenticated",
+}  # fmt: skip
+_KINDS: dict[str, type[RecoveryError]] = {
+    "InvalidArgument": InvalidRequest, "FailedPrecondition": InvalidRequest, "OutOfRange": InvalidRequest, "NotFound": NotFound,
+    "AlreadyExists": Conflict, "Aborted": Conflict, "PermissionDenied": AuthenticationFailed, "Unauthenticated": AuthenticationFailed,
+    "ResourceExhausted": RateLimited, "Unimplemented": Unsupported,
+}  # fmt: skip
+_BY_STATUS = {400: "InvalidArgument", 401: "Unauthenticated", 403: "PermissionDenied", 409: "AlreadyExists", 429: "ResourceExhausted", 501: "Unimplemented"}
+# The server sends many of its own errors as Unknown (HTTP 500); their text is all that tells them apart.
+_BY_TEXT = (
+    ("not found", "NotFound"), ("already exists", "AlreadyExists"), ("access denied", "PermissionDenied"), ("permission", "PermissionDenied"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object: ``path`` and ``one`` as the API spells them, ``many`` the list's key in an enumeration."""
+
+    path: str
+    one: str
+    many: str
+    paged: bool = False
+
+
+BACKUP = Kind("backup", "backup", "backups", paged=True)
+RESTORE = Kind("restore", "restore", "restores", paged=True)
+CLUSTER = Kind("cluster", "cluster", "clusters")
+BACKUP_LOCATION = Kind("backuplocation", "backup_location", "backup_locations")
+BACKUP_SCHEDULE = Kind("backupschedule", "backup_schedule", "backup_schedules", paged=True)
+RULE = Kind("rule", "rule", "rules")
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to get tokens from ``auth_url``, the address of PX-Backup's Keycloak."""
+
+    auth_url: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+class PxBackupClient:
+    """One organization of one PX-Backup server.
+
+    Give a ``token``, a ``login``, or both: then the token is used until it is refused. ``on_secret`` is told every token that is
+    fetched. All methods raise the errors of ``core.errors`` that the answer means.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        org_id: str,
+        *,
+        token: str | None,
+        login: Login | None,
+        tls: Tls,
+        timeout_s: float,
+        retry: Retry,
+        on_secret: Callable[[str], None],
+    ) -> None:
+        self.org_id = org_id
+        self._token = token
+        self._login = login
+        self._on_secret = on_secret
+        self._renewal = threading.Lock()
+        self._http = HttpTransport(api_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=_meaning, authorization=self._bearer)
+        if login:
+            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=_meaning_of_login)
+
+    def enumerate(self, kind: Kind, options: Query = (), page_size: int = LONGEST_PAGE) -> Iterator[Wire]:
+        """GET /v1/{kind}/{org_id}: every object once; ``options`` are (name, value) of enumerate_options.
+
+        Pages are asked for as they are used up, until one brings nothing new. Objects that vanish meanwhile move others to a page
+        that was read already, so a total that shrinks makes the reading start again.
+        """
+        given: set[str] = set()
+        for _pass in range(_PASSES):
+            read: set[str] = set()
+            index, total, shrunk = 0, 0, False
+            while True:
+                page, page_total = self._page(kind, options, index, page_size)
+                shrunk, total = shrunk or page_total < total, page_total
+                by_key = {_key(item): item for item in page}
+                for key, item in by_key.items():
+                    if key not in given:
+                        given.add(key)
+                        yield item
+                index += len(page)
+                if by_key.keys() <= read or (not kind.paged and index >= total):
+                    break
+                read |= by_key.keys()
+            if not shrunk:
+                return
+
+    def _page(self, kind: Kind, options: Query, index: int, page_size: int) -> tuple[list[Wire], int]:
+        query = [(f"enumerate_options.{name}", value) for name, value in options]
+        # Older servers give all clusters and locations at once and know no paging for them; newer ones cap the answer.
+        if kind.paged or index:
+            query += [("enumerate_options.max_objects", str(page_size)), ("enumerate_options.object_index", str(index))]
+        body = self._object(self._send("GET", _path(kind.path, self.org_id), query=query))
+        return list(body.get(kind.many) or []), int(body.get("total_count") or 0)
+
+    def inspect(self, kind: Kind, name: str, uid: str) -> Wire:
+        """GET /v1/{kind}/{org_id}/{name}?uid=: the object with all its resources. Raises NotFound."""
+        answer = self._send("GET", _path(kind.path, self.org_id, name), query=[("uid", uid)])
+        return dict(self._object(answer).get(kind.one) or {})
+
+    def create(self, kind: Kind, body: Wire) -> Wire:
+        """POST /v1/{kind}: the new object as the server answers it, usually still pending.
+
+        Raises OutcomeUnknown when it may or may not have been created, Conflict when the name is taken.
+        """
+        answer = self._send("POST", _path(kind.path), body=body, repeatable=False)
+        made = answer.body.get(kind.one) if isinstance(answer.body, Mapping) else None
+        if not made:
+            raise OutcomeUnknown(f"{self._http.server} answered HTTP {answer.status} without the new {kind.one}.", http_status=answer.status)
+        return dict(made)
+
+    def update(self, kind: Kind, body: Wire) -> None:
+        """PUT /v1/{kind}: replace labels and ownership by those in ``body["metadata"]``."""
+        self._send("PUT", _path(kind.path), body=body)
+
+    def delete(self, kind: Kind, name: str, uid: str, query: Query = ()) -> None:
+        """DELETE /v1/{kind}/{org_id}/{name}?uid=: ask for deletion, which goes on after the answer. Raises NotFound."""
+        self._send("DELETE", _path(kind.path, self.org_id, name), query=[("uid", uid), *query])
+
+    def _send(self, method: str, path: str, **request: Any) -> Answer:
+        token = self._token
+        try:
+            return self._http.send(method, path, **request)
+        except AuthenticationFailed as error:
+            # The request itself was refused, so repeating it with a new token is safe for writes as well.
+            if error.http_status != 401 or not self._login:
+                raise
+            self._renew(token)
+            return self._http.send(method, path, **request)
+
+    def _bearer(self) -> str:
+        if not self._token:
+            self._renew(None)
+        return f"Bearer {self._token}"
+
+    def _renew(self, refused: str | None) -> None:
+        """POST /auth/realms/master/protocol/openid-connect/token, unless another thread has already replaced ``refused``."""
+        with self._renewal:
+            if self._token != refused or not self._login:
+                return
+            form = {"grant_type": "password", "client_id": "pxcentral", "username": self._login.username, "password": self._login.password}
+            # token-duration: what PX-Backup's own tools ask for; a token that ends earlier is renewed when it is refused.
+            answer = self._auth.send("POST", "/auth/realms/master/protocol/openid-connect/token", form={**form, "token-duration": "7d"})
+            token = self._object(answer).get("access_token")
+            if not token:
+                raise AuthenticationFailed(f"{self._auth.server} answered without a token.", http_status=answer.status)
+            self._on_secret(token)
+            self._token = token
+
+    def _object(self, answer: Answer) -> Mapping[str, Any]:
+        if isinstance(answer.body, Mapping):
+            return answer.body
+        raise ProviderFailure(f"{self._http.server} answered HTTP {answer.status} without a JSON object.", http_status=answer.status, transient=True)
+
+
+def _key(item: Wire) -> str:
+    metadata = item.get("metadata") or {}
+    return str(metadata.get("uid") or metadata.get("name"))
+
+
+def _path(*parts: str) -> str:
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _meaning(answer: Answer) -> RecoveryError | None:
+    """The error that an answer means. The gRPC code decides, then the HTTP status; the text decides where both say nothing."""
+    if answer.status < 400:
+        return None
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    text = str(body.get("message") or body.get("error") or "no explanation").strip().rstrip(".")[:_LONGEST_TEXT]
+    code = body.get("code")
+    name = _GRPC_NAMES.get(code, "") if isinstance(code, int) else ""
+    if name in ("", "Unknown"):
+        by_text = (word for words, word in _BY_TEXT if words in text.lower())
+        name = next(by_text, "" if answer.status == 404 else _BY_STATUS.get(answer.status, name))
+    said = f"PX-Backup answered HTTP {answer.status}{f' ({name})' if name else ''}: {text}."
+    facts: dict[str, Any] = {"code": name or None, "http_status": answer.status, "request_id": answer.request_id}
+    if answer.status == 404 and name != "NotFound":
+        return Unsupported("the server knows no such call: is api_url the REST port (usually 10001) of PX-Backup 2.8.1 or later?", **facts)
+    if name == "Unauthenticated":
+        return AuthenticationFailed(f"{said} The token is wrong or has expired: renew it, or give auth_url, username and password.", **facts)
+    kind = _KINDS.get(name, ProviderFailure)
+    return kind(said, transient=kind in (ProviderFailure, RateLimited), **facts)
+
+
+def _meaning_of_login(answer: Answer) -> RecoveryError | None:
+    """The same for the token endpoint, which answers ``{"error", "error_description"}``."""
+    if answer.status < 400:
+        return None
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    text = str(body.get("error_description") or body.get("error") or "no explanation")
+    said = f"the login at auth_url was answered with HTTP {answer.status}: {text}."
+    facts: dict[str, Any] = {"code": body.get("error"), "http_status": answer.status, "request_id": answer.request_id}
+    if answer.status == 429:
+        return RateLimited(said, transient=True, **facts)
+    if answer.status >= 500:
+        return ProviderFailure(said, transient=True, **facts)
+    return AuthenticationFailed(f"{said} Check auth_url, username and password.", **facts)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How an option is declared, and the options that every module and provider has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .model import CREATE, DELETE, INSPECT_ALL, OPERATIONS
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of one provider.
+
+    ``operations`` are those that use it; ``required_for`` those that cannot do without. ``selects`` marks what chooses among
+    resources: on DELETE, given in vain, it would delete other than what the user means. ``env`` are the environment variables
+    that stand in for it, the first one set wins. ``secret`` values never appear in output; ``spec`` is the rest of Ansible's
+    argument specification, word by word.
+    """
+
+    type: str = "str"
+    operations: tuple[str, ...] = OPERATIONS
+    required_for: tuple[str, ...] = ()
+    selects: bool = False
+    env: tuple[str, ...] = ()
+    secret: bool = False
+    minimum: int | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_spec(self) -> dict[str, Any]:
+        """The option as AnsibleModule takes it."""
+        spec: dict[str, Any] = {"type": self.type, **self.spec}
+        if self.secret:
+            spec["no_log"] = True
+        return spec
+
+
+COMMON: dict[str, Option] = {
+    "name": Option(),
+    "uid": Option(),
+    "api_url": Option(),
+    "wait": Option(type="bool", spec={"default": True}),
+    "wait_timeout": Option(type="int", minimum=1, spec={"default": 3600}),
+    "wait_interval": Option(type="int", minimum=1, spec={"default": 15}),
+    "undo_timeout": Option(type="int", minimum=1, spec={"default": 600}),
+    "request_timeout": Option(type="int", minimum=1, spec={"default": 30}),
+    "retries": Option(type="int", minimum=0, spec={"default": 5}),
+    "validate_certs": Option(type="bool", spec={"default": True}),
+    "ca_path": Option(type="path"),
+    "client_cert": Option(type="path"),
+    "client_key": Option(type="path", spec={"no_log": False}),
+    "tags": Option(type="dict", operations=(CREATE, DELETE, INSPECT_ALL), spec={"aliases": ["labels"]}),
+    "name_filter": Option(operations=(INSPECT_ALL,), selects=True),
+    "status": Option(type="list", operations=(INSPECT_ALL,), selects=True, spec={"elements": "str"}),
+    "max_objects": Option(type="int", operations=(INSPECT_ALL,), selects=True, minimum=1),
+}

@@ -1,0 +1,224 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CREATE, DELETE, INSPECT_ONE and INSPECT_ALL over any back end, and the only place that leaves the module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn, Protocol
+
+# _load_params is the only way to tell an alias from the option that it stands for; Ansible keeps it for such modules.
+from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
+
+from .arguments import Task, argument_spec, resolve
+from .errors import MissingLibrary, NotFound, RecoveryError
+from .fleet import TargetResult, perform_all
+from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, UNFINISHED, Record
+from .options import Option
+from .secrets import all_forms, environment_secrets
+from .steps import Plan, Report, cancel_on_sigterm, run_plan
+from .waiter import Waiter
+
+
+class Backend(Protocol):
+    """One resource of one provider, for one task."""
+
+    OPTIONS: ClassVar[Mapping[str, Option]]
+    SELECTORS: ClassVar[Collection[str]]
+
+    def __init__(self, task: Task, waiter: Waiter) -> None: ...
+
+    def validate(self, operation: str) -> None:
+        """Raise InvalidRequest for options that make no sense, without any request."""
+
+    def targets(self) -> Sequence[str]:
+        """The names of the many targets of one task; empty for a task on one resource."""
+
+    def for_target(self, name: str, waiter: Waiter) -> Backend:
+        """The same task on one of its targets, with a client of its own."""
+
+    def find(self) -> Record | None:
+        """What the task names, read anew; None when it does not exist. Raises AmbiguousName on two matches."""
+
+    def list_all(self) -> Iterator[Record]:
+        """Everything that the filters let through, page by page."""
+
+    def plan_create(self, found: Record | None) -> Plan:
+        """The way from ``found`` to what was asked for; reads, but sends nothing that changes anything."""
+
+    def plan_delete(self, found: Record | None) -> Plan:
+        """The way from ``found`` to nothing."""
+
+
+@dataclass
+class Outcome:
+    """What a task, or a task's part for one target, has to say."""
+
+    message: str
+    changed: bool = False
+    record: Record | None = None
+    records: list[Record] | None = None
+    before: Record | None = None
+
+
+_ATTEMPTS = {CREATE: "create {}", DELETE: "delete {}", INSPECT_ONE: "inspect {}", INSPECT_ALL: "enumerate {}s"}
+
+
+def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Outcome:
+    """Carry out the task's operation; ``report`` tells afterwards what was done, also when an error is raised."""
+    if task.operation == INSPECT_ALL:
+        records = list(backend.list_all())
+        return Outcome(f"Found {len(records)} {task.resource}s", records=records)
+    found = backend.find()
+    if task.operation == INSPECT_ONE:
+        if found is None:
+            raise NotFound(f"it does not exist (provider {task.provider}).")
+        return Outcome(f"Successfully retrieved {task.resource} details", record=found, before=found)
+    plan = backend.plan_create(found) if task.operation == CREATE else backend.plan_delete(found)
+    if task.check_mode:
+        return Outcome(_message(task, plan, plan.after), plan.changes, plan.after, before=found)
+    if plan.steps:
+        run_plan(plan, waiter, report, task["undo_timeout"])
+    after = (backend.find() if plan.steps else plan.after) if task.operation == CREATE else None
+    return Outcome(_message(task, plan, after), report.changed, after, before=found)
+
+
+def _message(task: Task, plan: Plan, after: Record | None) -> str:
+    resource = task.resource.replace("_", " ")
+    if not plan.changes:
+        return plan.why_unchanged
+    if task.check_mode:
+        return f"{resource.capitalize()} would be {plan.verb}"
+    if not task["wait"] and (after is None or after.status in UNFINISHED):
+        return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
+    return f"{resource.capitalize()} {plan.verb} successfully"
+
+
+def run(resource: str, backends: Mapping[str, type[Backend]], default_provider: str | None = None) -> None:
+    """Be the module ``resource``: read the arguments, act, and leave with a result."""
+    options = {provider: backend.OPTIONS for provider, backend in backends.items()}
+    given = set(_load_params())
+    module = AnsibleModule(argument_spec=argument_spec(options, default_provider), supports_check_mode=True)
+    secrets = {*module.no_log_values, *environment_secrets(os.environ), *_variables_of_secrets(options)}
+    module.no_log_values.update(all_forms(secrets))
+    report = Report()
+    task: Task | None = None
+    try:
+        selectors = backends[module.params["provider"]].SELECTORS
+        task = resolve(resource, module.params, given, options, os.environ, selectors=selectors, check_mode=module.check_mode)
+        result = _perform_task(backends[task.provider], task, report)
+    except RecoveryError as error:
+        failure = error
+    else:
+        _say(module, task)
+        if not module._diff:
+            del result["diff"]
+        if "errors" in result:
+            module.fail_json(msg=result["message"], **result)
+        module.exit_json(**result)
+    # Outside of the except clause, where fail_json would show the chain of causes, which may quote what was sent.
+    _fail(module, resource, task, failure, report)
+
+
+def _variables_of_secrets(options: Mapping[str, Mapping[str, Option]]) -> set[str]:
+    known = [option for of_provider in options.values() for option in of_provider.values() if option.secret]
+    return {os.environ.get(variable, "") for option in known for variable in option.env}
+
+
+def _perform_task(backend_class: type[Backend], task: Task, report: Report) -> dict[str, Any]:
+    waiters = [Waiter(task["wait_timeout"], task["wait_interval"])]
+    reports: dict[str, Report] = {}
+
+    def cancel() -> None:
+        for waiter in waiters:
+            waiter.cancel()
+
+    def one(name: str) -> Outcome:
+        # A waiter each: putting one target back gives no other target a new deadline.
+        waiter, reports[name] = waiters[0].twin(), Report()
+        waiters.append(waiter)
+        return perform(backend.for_target(name, waiter), task, waiter, reports[name])
+
+    with cancel_on_sigterm(cancel):
+        backend = backend_class(task, waiters[0])
+        backend.validate(task.operation)
+        targets = backend.targets()
+        if targets:
+            return _result_of_many(task, perform_all(targets, one, task["max_parallel"]), reports)
+        return _result(task, perform(backend, task, waiters[0], report))
+
+
+def _result(task: Task, outcome: Outcome) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "operation": task.operation,
+        "provider": task.provider,
+        "message": outcome.message,
+        "diff": {"before": _shown(outcome.before), "after": _shown(outcome.record)},
+    }
+    if outcome.records is None:
+        result[task.resource] = _shown(outcome.record)
+    else:
+        result[f"{task.resource}s"] = [record.as_result() for record in outcome.records]
+    return result
+
+
+def _result_of_many(task: Task, results: Sequence[TargetResult[Outcome]], reports: Mapping[str, Report]) -> dict[str, Any]:
+    outcomes = [result.outcome for result in results if result.outcome]
+    merged: dict[str, Any] = {
+        "changed": any(outcome.changed for outcome in outcomes) or any(report.changed for report in reports.values()),
+        "operation": task.operation,
+        "provider": task.provider,
+        "message": f"{_attempt(task.resource, task.operation).capitalize()}s: {len(outcomes)} of {len(results)} targets succeeded",
+        f"{task.resource}s": [_shown(outcome.record) for outcome in outcomes],
+        "diff": [{"before": _shown(outcome.before), "after": _shown(outcome.record)} for outcome in outcomes],
+    }
+    errors: list[dict[str, Any]] = [
+        {"name": result.name, "error": {"message": result.error.message, **result.error.as_result()}, "steps": reports[result.name].as_result()}
+        for result in results
+        if result.error
+    ]
+    return {**merged, "errors": errors} if errors else merged
+
+
+def _shown(record: Record | None) -> dict[str, Any]:
+    return record.as_result() if record else {}
+
+
+def _attempt(resource: str, operation: str) -> str:
+    return _ATTEMPTS[operation].format(resource.replace("_", " "))
+
+
+def _say(module: AnsibleModule, task: Task | None) -> None:
+    if task:
+        module.no_log_values.update(task.secrets)
+        for warning in task.warnings:
+            module.warn(warning)
+
+
+def _fail(module: AnsibleModule, resource: str, task: Task | None, error: RecoveryError, report: Report) -> NoReturn:
+    _say(module, task)
+    operation = module.params["operation"]
+    target = module.params["name"] or module.params["uid"]
+    on = f' "{target}"' if target and operation != INSPECT_ALL else ""
+    message = f"Failed to {_attempt(resource, operation)}{on}: {error.message}"
+    if report.undo_errors:
+        message = f"{message} Not everything could be put back: {'; '.join(report.undo_errors)}."
+    result: dict[str, Any] = {
+        "changed": report.changed,
+        "operation": operation,
+        "provider": module.params["provider"],
+        "message": message,
+        "error": error.as_result(),
+    }
+    if error.record:
+        result[resource] = error.record.as_result()
+    if report.changed:
+        result["steps"] = report.as_result()
+    if isinstance(error, MissingLibrary):
+        module.fail_json(msg=missing_required_lib(error.library, reason=error.message), exception=error.trace, **result)
+    module.fail_json(msg=message, **result)
+    raise AssertionError("unreachable: fail_json leaves")

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets and every form in which they could show up in a message, a log or a traceback."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def encoded_forms(secret: str) -> set[str]:
+    """The secret as it is, percent-encoded, JSON-escaped, quoted by repr and in base64; never the empty string."""
+    percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    # Some libraries and servers write the hexadecimal digits of an escape in lower case.
+    percent |= {_lower_escapes(form) for form in percent}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    escaped |= {form.replace("/", "\\/") for form in escaped}
+    raw = secret.encode()
+    encoded = {b64encode(raw).decode(), urlsafe_b64encode(raw).decode()}
+    return {form for form in {secret, secret.strip(), *percent, *escaped, *encoded} if form}
+
+
+def _lower_escapes(text: str) -> str:
+    head, *escapes = text.split("%")
+    return head + "".join("%" + part[:2].lower() + part[2:] for part in escapes)
+
+
+def url_secrets(url: str) -> set[str]:
+    """The password in a URL, as written and decoded, and the form in which HTTP basic authentication sends it."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        user, password = parts.username or "", parts.password
+    except ValueError:
+        # What cannot be parsed cannot be told apart either: keep everything before the host.
+        return {url.rpartition("@")[0].rpartition("/")[2]} - {""}
+    if not password:
+        return set()
+    pair = f"{unquote(user)}:{unquote(password)}"
+    return {password, unquote(password), pair, f"{user}:{password}"}
+
+
+def environment_secrets(environ: Mapping[str, str]) -> set[str]:
+    """What the proxy variables of the environment hide."""
+    return {secret for name in _PROXY_VARIABLES for secret in url_secrets(environ.get(name, ""))}
+
+
+def all_forms(secrets: Iterable[str]) -> set[str]:
+    """Every form of every secret."""
+    return {form for secret in secrets if secret for form in encoded_forms(secret)}

@@ -1,0 +1,188 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans: what is needed first, at once what can be, and everything back in reverse order when something goes wrong."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from graphlib import TopologicalSorter
+from typing import Any
+
+from .errors import Cancelled, OutcomeUnknown, RecoveryError, WaitTimeout
+from .model import Record
+from .waiter import Waiter
+
+_PARALLEL = 16
+
+DONE, ALREADY_DONE, FAILED, UNDONE, LEFT, NOT_STARTED = "done", "already done", "failed", "undone", "left", "not started"
+
+
+class Progress(Enum):
+    """How far a step is, as seen at the provider: not begun, begun (perhaps by a run that died) or finished."""
+
+    NO = "no"
+    IN_FLIGHT = "in flight"
+    DONE = "done"
+
+
+def _not_begun() -> Progress:
+    return Progress.NO
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do. ``do`` None: nothing is sent, only waited for.
+
+    ``undo`` may be called after ``do`` failed or was never answered: it looks for itself what there is to put back. A
+    ``disruptive`` step leaves its target in a state that must not last, so that even the deadline undoes it. Nothing up to and
+    including a ``point_of_no_return`` that was carried out is undone.
+    """
+
+    name: str
+    do: Callable[[], None] | None = None
+    done: Callable[[], Progress] = _not_begun
+    wait: Callable[[], None] | None = None
+    undo: Callable[[], None] | None = None
+    needs: tuple[str, ...] = ()
+    disruptive: bool = False
+    point_of_no_return: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps to a goal and the record that will be there afterwards (None: nothing). No steps: unchanged.
+
+    ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing.
+    """
+
+    steps: tuple[Step, ...] = ()
+    after: Record | None = None
+    verb: str = "created"
+    why_unchanged: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying it out sends anything; waiting alone is no change."""
+        return any(step.do for step in self.steps)
+
+
+@dataclass
+class Report:
+    """What became of each step, kept up to date while the plan runs, so that a failure can tell."""
+
+    statuses: dict[str, str] = field(default_factory=dict)
+    undo_errors: list[str] = field(default_factory=list)
+    changed: bool = False
+
+    def as_result(self) -> list[dict[str, str]]:
+        return [{"name": name, "status": status} for name, status in self.statuses.items()]
+
+
+def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -> None:
+    """Carry the plan out and keep ``report`` current.
+
+    On any exception, a bug and a cancellation included, what was begun is undone in reverse on a budget of its own, and the
+    exception goes on. One exception to that: a WaitTimeout while nothing disruptive has begun leaves the provider at work, for
+    the next run to go on waiting.
+    """
+    report.statuses.update({step.name: NOT_STARTED for step in plan.steps})
+    started: list[Step] = []
+    try:
+        _carry_out(plan.steps, waiter, report, started)
+    except BaseException as error:
+        waiter.cancel()
+        if not isinstance(error, WaitTimeout) or any(step.disruptive for step in started):
+            waiter.begin_undo(undo_budget_s)
+            _undo(started, report)
+        raise
+
+
+def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[Step]) -> None:
+    by_name = {step.name: step for step in steps}
+    unknown = [need for step in steps for need in step.needs if need not in by_name]
+    if unknown or len(by_name) != len(steps):
+        raise ValueError(f"The plan repeats a step's name or needs steps that it does not have: {unknown}")
+    order = TopologicalSorter({step.name: step.needs for step in steps})
+    order.prepare()
+    running: dict[Future[None], str] = {}
+    with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="step") as pool:
+        try:
+            while order.is_active():
+                for name in order.get_ready():
+                    running[pool.submit(_carry, by_name[name], waiter, report, started)] = name
+                for future in wait_for(running, return_when=FIRST_COMPLETED).done:
+                    order.done(running.pop(future))
+                    future.result()
+        except BaseException:
+            # The others need not be waited for to the end, but nothing is undone while one of them may still be sending.
+            waiter.cancel()
+            raise
+
+
+def _carry(step: Step, waiter: Waiter, report: Report, started: list[Step]) -> None:
+    if waiter.cancelled:
+        raise Cancelled("the task was cancelled")
+    report.statuses[step.name] = FAILED
+    progress = step.done()
+    if progress is Progress.DONE:
+        report.statuses[step.name] = ALREADY_DONE
+        return
+    try:
+        if step.do:
+            # A step that a dead run began is ours to undo as well.
+            started.append(step)
+            if progress is Progress.NO:
+                step.do()
+                report.changed = True
+        if step.wait:
+            step.wait()
+    except (Cancelled, WaitTimeout):
+        report.statuses[step.name] = LEFT
+        raise
+    except OutcomeUnknown:
+        report.changed = True
+        raise
+    report.statuses[step.name] = DONE
+
+
+def _undo(started: Sequence[Step], report: Report) -> None:
+    for step in reversed(started):
+        if step.point_of_no_return and report.statuses[step.name] == DONE:
+            return
+        if not step.undo:
+            continue
+        try:
+            step.undo()
+            report.statuses[step.name] = UNDONE
+        except Exception as error:  # noqa: BLE001  One thing that cannot be put back must not keep the rest from being put back.
+            report.statuses[step.name] = LEFT
+            report.undo_errors.append(f"{step.name}: {error if isinstance(error, RecoveryError) else repr(error)}")
+
+
+@contextmanager
+def cancel_on_sigterm(cancel: Callable[[], None]) -> Iterator[None]:
+    """Call ``cancel`` when SIGTERM comes, as a cancelled job sends it, instead of dying half-way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda _number, _frame: cancel())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """The results of independent reads made at the same time, in the order given; the first failure in that order is raised."""
+    if len(calls) < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(max_workers=min(len(calls), _PARALLEL), thread_name_prefix="read") as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]

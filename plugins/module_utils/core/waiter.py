@@ -1,0 +1,103 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting: one deadline for the whole task, looks that start fast and back off, and an end to every pause when the task is cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from .errors import Cancelled, RecoveryError, WaitTimeout
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_S = 1.0
+_GROWTH = 1.5
+
+
+class Waiter:
+    """A deadline that several steps share, and the pauses between looks.
+
+    ``timeout_s`` runs from construction. ``interval_s`` is the longest pause. ``clock`` is monotonic, in seconds; ``sleep`` takes
+    seconds and returns early, with true, once ``cancel`` was called (both are given by tests).
+    """
+
+    def __init__(
+        self,
+        timeout_s: float,
+        interval_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], bool] | None = None,
+    ) -> None:
+        self._cancelled = threading.Event()
+        self._undoing = False
+        self._clock = clock
+        self._sleep = sleep or self._cancelled.wait
+        self._given_sleep = sleep
+        self._interval_s = interval_s
+        self._deadline = clock() + timeout_s
+
+    def twin(self) -> Waiter:
+        """A waiter with the same deadline that is cancelled, and given time for putting things back, on its own."""
+        return Waiter(self.remaining_s, self._interval_s, clock=self._clock, sleep=self._given_sleep)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the deadline, never below zero."""
+        return max(0.0, self._deadline - self._clock())
+
+    def cancel(self) -> None:
+        """End all pauses; from now on each of them raises Cancelled, until the undoing begins."""
+        if not self._undoing:
+            self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def begin_undo(self, budget_s: float) -> None:
+        """Set a new deadline for putting things back; a second cancellation no longer interrupts."""
+        self._undoing = True
+        self._cancelled.clear()
+        self._deadline = self._clock() + budget_s
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, at most until the deadline. Raises Cancelled when the task is cancelled."""
+        if self.cancelled or self._sleep(min(seconds, self.remaining_s)) or self.cancelled:
+            raise Cancelled("the task was cancelled")
+
+    def pauses(self) -> Iterator[float]:
+        """The pauses of one wait in seconds: 1, 1.5, 2.25, ... up to the interval."""
+        pause_s = min(_FIRST_PAUSE_S, self._interval_s)
+        while True:
+            yield pause_s
+            pause_s = min(pause_s * _GROWTH, self._interval_s)
+
+    def wait_until(self, look: Callable[[], T], finished: Callable[[T], bool], unfinished: Callable[[T | None], str]) -> T:
+        """Look until ``finished`` and return what was seen then; the last look is at the deadline itself.
+
+        A look that fails for a transient reason counts as not finished: an hour of waiting must not end with one bad answer.
+        Raises WaitTimeout with the words of ``unfinished``, which is given what was seen last (None when nothing was).
+        """
+        seen: T | None = None
+        trouble: RecoveryError | None = None
+        for pause_s in self.pauses():
+            try:
+                seen, trouble = look(), None
+                if finished(seen):
+                    return seen
+            except RecoveryError as error:
+                if not error.transient:
+                    raise
+                trouble = error
+            if self.remaining_s <= 0:
+                break
+            self.pause(pause_s)
+        message = unfinished(seen)
+        if trouble:
+            message = f"{message} The last look failed: {trouble.message}"
+        raise WaitTimeout(message) from trouble
