@@ -44,7 +44,9 @@ options:
         description: Its uid. Alone it is enough; with the name, both must agree.
         type: str
   cluster_ref:
-    description: (px_backup) The cluster to back up. Required for O(operation=CREATE), unless O(cluster) is given. It must be online. On O(operation=DELETE) it is sent along; without it, the one that the backup names is.
+    description:
+      - (px_backup) The cluster to back up. Required for O(operation=CREATE), unless O(cluster) is given. It must be online.
+      - On O(operation=DELETE) it is sent along; without it, the one that the backup names is.
     type: dict
     suboptions:
       name:

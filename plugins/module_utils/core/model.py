@@ -24,7 +24,8 @@ class Record:
     """One restore, backup, snapshot or image, as users see it.
 
     ``created_at`` is RFC 3339 in UTC (None when unknown). ``details`` is the rest of what the provider says, in snake_case; it
-    is the same set of keys for every record of one kind, so that a prediction has the keys of the real result.
+    is the same set of keys for every record of one kind, so that a prediction has the keys of the real result. ``wire`` is
+    what the provider sent, where users of its own collection know it in that shape; results show it, differences do not.
     """
 
     name: str
@@ -34,9 +35,14 @@ class Record:
     created_at: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    wire: Mapping[str, Any] = field(default_factory=dict)
 
     def as_result(self) -> dict[str, Any]:
-        """The record as it stands in a result; the common keys come first and win over a detail of the same name."""
+        """The record as it stands in a result."""
+        return {**self.as_diff(), **self.wire}
+
+    def as_diff(self) -> dict[str, Any]:
+        """The record as it stands in a difference; the common keys come first and win over a detail of the same name."""
         common: dict[str, Any] = {
             "name": self.name,
             "uid": self.uid,

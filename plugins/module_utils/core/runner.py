@@ -100,27 +100,29 @@ def _message(task: Task, plan: Plan, after: Record | None) -> str:
 def run(resource: str, backends: Mapping[str, type[Backend]], default_provider: str | None = None) -> None:
     """Be the module ``resource``: read the arguments, act, and leave with a result."""
     options = {provider: backend.OPTIONS for provider, backend in backends.items()}
-    given = set(_load_params())
     module = AnsibleModule(argument_spec=argument_spec(options, default_provider), supports_check_mode=True)
     secrets = {*module.no_log_values, *environment_secrets(os.environ), *_variables_of_secrets(options)}
     module.no_log_values.update(all_forms(secrets))
-    report = Report()
     task: Task | None = None
+    failure: RecoveryError | None = None
+    result: dict[str, Any] = {}
+    report = Report()
     try:
         selectors = backends[module.params["provider"]].SELECTORS
+        given = set(_load_params())
         task = resolve(resource, module.params, given, options, os.environ, selectors=selectors, check_mode=module.check_mode)
         result = _perform_task(backends[task.provider], task, report)
     except RecoveryError as error:
         failure = error
-    else:
-        _say(module, task)
-        if not module._diff:
-            del result["diff"]
-        if "errors" in result:
-            module.fail_json(msg=result["message"], **result)
-        module.exit_json(**result)
+    _say(module, task)
     # Outside of the except clause, where fail_json would show the chain of causes, which may quote what was sent.
-    _fail(module, resource, task, failure, report)
+    if failure:
+        _fail(module, resource, failure, report)
+    if not module._diff:
+        del result["diff"]
+    if "errors" in result:
+        module.fail_json(msg=result["message"], **result)
+    module.exit_json(**result)
 
 
 def _variables_of_secrets(options: Mapping[str, Mapping[str, Option]]) -> set[str]:
@@ -157,7 +159,7 @@ def _result(task: Task, outcome: Outcome) -> dict[str, Any]:
         "operation": task.operation,
         "provider": task.provider,
         "message": outcome.message,
-        "diff": {"before": _shown(outcome.before), "after": _shown(outcome.record)},
+        "diff": _difference(outcome),
     }
     if outcome.records is None:
         result[task.resource] = _shown(outcome.record)
@@ -174,7 +176,7 @@ def _result_of_many(task: Task, results: Sequence[TargetResult[Outcome]], report
         "provider": task.provider,
         "message": f"{_attempt(task.resource, task.operation).capitalize()}s: {len(outcomes)} of {len(results)} targets succeeded",
         f"{task.resource}s": [_shown(outcome.record) for outcome in outcomes],
-        "diff": [{"before": _shown(outcome.before), "after": _shown(outcome.record)} for outcome in outcomes],
+        "diff": [_difference(outcome) for outcome in outcomes],
     }
     errors: list[dict[str, Any]] = [
         {"name": result.name, "error": {"message": result.error.message, **result.error.as_result()}, "steps": reports[result.name].as_result()}
@@ -188,6 +190,11 @@ def _shown(record: Record | None) -> dict[str, Any]:
     return record.as_result() if record else {}
 
 
+def _difference(outcome: Outcome) -> dict[str, Any]:
+    before, after = outcome.before, outcome.record
+    return {"before": before.as_diff() if before else {}, "after": after.as_diff() if after else {}}
+
+
 def _attempt(resource: str, operation: str) -> str:
     return _ATTEMPTS[operation].format(resource.replace("_", " "))
 
@@ -199,8 +206,7 @@ def _say(module: AnsibleModule, task: Task | None) -> None:
             module.warn(warning)
 
 
-def _fail(module: AnsibleModule, resource: str, task: Task | None, error: RecoveryError, report: Report) -> NoReturn:
-    _say(module, task)
+def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Report) -> NoReturn:
     operation = module.params["operation"]
     target = module.params["name"] or module.params["uid"]
     on = f' "{target}"' if target and operation != INSPECT_ALL else ""

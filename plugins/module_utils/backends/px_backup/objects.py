@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...clients.px_backup import PxBackupClient, Wire
@@ -72,7 +72,8 @@ class Objects:
         if labels == found.tags:
             return Plan((wait,) if waiting else (), after=found, why_unchanged=unchanged)
         relabel = Step("update labels", do=lambda: self._relabel(found, labels), wait=lambda: self._wait_for_labels(labels))
-        after = Record(found.name, found.uid, found.provider, found.status, found.created_at, labels, found.details)
+        wire = {**found.wire, "metadata": {**found.wire["metadata"], "labels": labels}}
+        after = replace(found, tags=labels, wire=wire)
         return Plan((relabel, wait) if waiting else (relabel,), after=after, verb="updated")
 
     def plan_delete(self, found: Record | None, query: Query = ()) -> Plan:
@@ -119,10 +120,10 @@ class Objects:
         raise type(error)(f"{error.message} {advice}", code=error.code, http_status=error.http_status, request_id=error.request_id) from error
 
     def _relabel(self, found: Record, labels: Mapping[str, str]) -> None:
-        metadata = found.details["metadata"]
+        metadata = found.wire["metadata"]
         kept = {key: metadata[key] for key in ("name", "uid", "org_id", "owner", "ownership") if metadata.get(key)}
         body: dict[str, Any] = {"metadata": {**kept, "labels": dict(labels)}}
-        credential = found.details[self._shape.info_key].get("cloud_credential_ref")
+        credential = found.wire[self._shape.info_key].get("cloud_credential_ref")
         self._client.update(self._kind, {**body, "cloud_credential_ref": credential} if credential else body)
 
     def _delete(self, found: Record, query: Query) -> None:
@@ -169,7 +170,7 @@ class Objects:
             self._task.warn(f'{self._kind.one.capitalize()} "{record.name}" is only partial: {_why(record)}. Look at its resources before relying on it.')
 
     def _refuse_differences(self, found: Record, given: Mapping[str, Any]) -> None:
-        there = {**found.details[self._shape.info_key], "ownership": found.details["metadata"].get("ownership")}
+        there = {**found.wire[self._shape.info_key], "ownership": found.wire["metadata"].get("ownership")}
         # Older servers echo names only, in fields of their own.
         for name in ("cluster", "backup", "backup_location"):
             there.setdefault(f"{name}_ref", {"name": there[name]} if there.get(name) else None)

@@ -76,8 +76,6 @@ def record_of(shape: Shape, wire: Wire) -> Record:
         "provider_status": word,
         "reason": (info.get("status") or {}).get("reason") or "",
         **{name: _plain(name, info.get(name)) for name in shape.fields},
-        "metadata": metadata,
-        shape.info_key: info,
     }
     return Record(
         name=metadata.get("name") or "",
@@ -88,6 +86,7 @@ def record_of(shape: Shape, wire: Wire) -> Record:
         created_at=utc_timestamp(metadata.get("create_time")),
         tags=metadata.get("labels") or {},
         details=details,
+        wire={"metadata": metadata, shape.info_key: info},
     )
 
 
