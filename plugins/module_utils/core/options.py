@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .model import CREATE, DELETE, INSPECT_ALL, OPERATIONS
+from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Option:
 
 
 COMMON: dict[str, Option] = {
-    "name": Option(),
-    "uid": Option(),
+    "name": Option(operations=(CREATE, DELETE, INSPECT_ONE)),
+    "uid": Option(operations=(CREATE, DELETE, INSPECT_ONE)),
     "api_url": Option(),
     "wait": Option(type="bool", spec={"default": True}),
     "wait_timeout": Option(type="int", minimum=1, spec={"default": 3600}),

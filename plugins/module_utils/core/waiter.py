@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import TypeVar
 
 from .errors import Cancelled, RecoveryError, WaitTimeout
@@ -44,6 +45,12 @@ class Waiter:
     def twin(self) -> Waiter:
         """A waiter with the same deadline that is cancelled, and given time for putting things back, on its own."""
         return Waiter(self.remaining_s, self._interval_s, clock=self._clock, sleep=self._given_sleep)
+
+    def shorter(self, limit_s: float) -> Waiter:
+        """The same waiter, cancelled together with this one, with a deadline of its own that is ``limit_s`` away at the most."""
+        part = copy(self)
+        part._deadline = min(self._deadline, self._clock() + limit_s)
+        return part
 
     @property
     def remaining_s(self) -> float:

@@ -69,8 +69,12 @@ class HttpTransport:
     ) -> None:
         try:
             import requests
+            import urllib3
         except ImportError as error:
             raise MissingLibrary("it talks HTTP to the provider", library="requests", trace=traceback.format_exc()) from error
+        if not tls.verify:
+            # The user has decided; a warning with each request would only bury what matters.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._requests = requests
         self._session = requests.Session()
         self._base_url = base_url

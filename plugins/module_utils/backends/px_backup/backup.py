@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, CLUSTER, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict
-from ...core.model import CREATE, Record
+from ...core.model import CREATE, UNFINISHED, Record
 from ...core.options import Option
 from ...core.steps import Plan, at_once
 from ...core.waiter import Waiter
@@ -20,9 +20,9 @@ from .connection import connect
 from .objects import Objects, Wanted
 from .options import BACKUP
 from .preflight import check_backup_location, check_cluster
-from .records import BACKUP_SHAPE
-from .references import as_reference, resolve
-from .values import cluster_reference, object_type, reference, resources, text_map, without_nothing
+from .records import BACKUP_SHAPE, RESTORE_SHAPE, record_of
+from .references import as_reference, part_of, resolve
+from .values import cluster_reference, differences, object_type, reference, resources, text_map, without_nothing
 
 _LISTS = ("namespaces", "resource_types", "exclude_resource_types")
 _TEXTS = ("ns_label_selectors", "advanced_resource_label_selector", "backup_type")
@@ -79,11 +79,14 @@ class BackupBackend:
         """Deletion of a backup that no restore is reading. Raises Conflict naming the restores that are."""
         if found:
             options = [("status", "Pending"), ("status", "InProgress")]
-            users = [item["metadata"]["name"] for item in self._client.enumerate(RESTORE, options) if _restores_from(item, found)]
+            users = [part_of(item, "name") for item in self._client.enumerate(RESTORE, options) if _restores_from(item, found)]
             if users:
                 raise Conflict(f"it is being restored by {', '.join(users)}. It is untouched; wait for that to end.", record=found)
         there = (found.details["cluster_ref"] or {}) if found else {}
-        cluster = {**there, **reference(self._task["cluster_ref"])}
+        wanted = reference(self._task["cluster_ref"])
+        if found and differences({"cluster_ref": wanted}, found.details):
+            raise Conflict(f"it is a backup of the cluster {there.get('name')}, not of the one that cluster_ref names. It is untouched.", record=found)
+        cluster = {**wanted, **there}
         return self._backups.plan_delete(found, [(f"cluster_ref.{part}", cluster[part]) for part in ("name", "uid") if cluster.get(part)])
 
     def _given(self) -> dict[str, Any]:
@@ -141,6 +144,8 @@ def _schedule_of(wire: Wire) -> str:
 
 
 def _restores_from(restore: Wire, backup: Record) -> bool:
+    if record_of(RESTORE_SHAPE, restore).status not in UNFINISHED:
+        return False
     info = restore.get("restore_info") or {}
     ref = info.get("backup_ref") or {"name": info.get("backup")}
     return bool(ref["uid"] == backup.uid if ref.get("uid") else ref.get("name") == backup.name)

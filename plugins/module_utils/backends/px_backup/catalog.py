@@ -13,6 +13,7 @@ from ...core.errors import AmbiguousName, InvalidRequest, NotFound
 from ...core.model import INSPECT_ALL, Record
 from .connection import path_problem
 from .records import Shape, provider_words, record_of
+from .references import part_of
 from .values import object_type, text_map
 
 
@@ -39,7 +40,7 @@ class Catalog:
             item = self.search(self._task["name"], self._task["uid"])
             if not item:
                 return None
-            self.known = (item["metadata"]["name"], item["metadata"]["uid"])
+            self.known = (part_of(item, "name"), part_of(item, "uid"))
         return self.look()
 
     def look(self) -> Record | None:
@@ -56,18 +57,18 @@ class Catalog:
     def search(self, name: str | None, uid: str | None) -> Wire | None:
         """The one listed object that name, uid or both mean. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
         listed = self._client.enumerate(self._kind, [("name_filter", name)] if name else [])
-        named = [item for item in listed if (item["metadata"].get("name") == name if name else item["metadata"].get("uid") == uid)]
+        named = [item for item in listed if (part_of(item, "name") == name if name else part_of(item, "uid") == uid)]
         if name and uid:
             if not named:
-                others = [item["metadata"]["name"] for item in self._client.enumerate(self._kind) if item["metadata"].get("uid") == uid]
+                others = [part_of(item, "name") for item in self._client.enumerate(self._kind) if part_of(item, "uid") == uid]
                 if others:
                     raise InvalidRequest(f'name and uid do not agree: {uid} is the uid of "{others[0]}".')
-            elif not any(item["metadata"].get("uid") == uid for item in named):
-                uids = ", ".join(item["metadata"]["uid"] for item in named)
+            elif not any(part_of(item, "uid") == uid for item in named):
+                uids = ", ".join(part_of(item, "uid") for item in named)
                 raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {uids}.')
-            named = [item for item in named if item["metadata"].get("uid") == uid]
+            named = [item for item in named if part_of(item, "uid") == uid]
         if len(named) > 1:
-            uids = ", ".join(item["metadata"]["uid"] for item in named)
+            uids = ", ".join(part_of(item, "uid") for item in named)
             raise AmbiguousName(f'{len(named)} {self._kind.many} have the name "{name}"; say which by its uid: {uids}.')
         return named[0] if named else None
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from ...clients.px_backup import PxBackupClient, Wire
 from ...core.arguments import Task
-from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure
+from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure, WaitTimeout
 from ...core.model import DELETING, FAILED, PARTIAL, UNFINISHED, Record
 from ...core.steps import Plan, Step
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .catalog import Catalog
 from .records import Shape, record_of
+from .references import part_of
 from .values import differences
 
 # How long a create whose answer was lost is looked for before it counts as not done.
@@ -103,21 +104,23 @@ class Objects:
             made = self._client.create(self._kind, wanted.body)
         except (OutcomeUnknown, Conflict) as error:
             made = self._look_for_lost(error, given)
-        self.catalog.known = (made["metadata"]["name"], made["metadata"]["uid"])
+        self.catalog.known = (part_of(made, "name"), part_of(made, "uid"))
 
     def _look_for_lost(self, error: OutcomeUnknown | Conflict, given: Mapping[str, Any]) -> Wire:
         """The object that a create without an answer may have made after all. Raises ``error`` with advice when there is none."""
-        until_s = self._waiter.remaining_s - _LOOK_AGAIN_S
-        for pause_s in self._waiter.pauses():
-            made = self.catalog.search(self._task["name"], self._task["uid"])
-            if made:
-                self._refuse_differences(record_of(self._shape, made), given)
-                return made
-            if self._waiter.remaining_s <= max(until_s, 0.0):
-                break
-            self._waiter.pause(pause_s)
-        advice = "None of this name was seen afterwards. Run the task again: it looks first, and makes none twice."
-        raise type(error)(f"{error.message} {advice}", code=error.code, http_status=error.http_status, request_id=error.request_id) from error
+
+        def look() -> Wire | None:
+            return self.catalog.search(self._task["name"], self._task["uid"])
+
+        def unseen(_seen: Wire | None) -> str:
+            return f"{error.message} None of this name was seen afterwards. Run the task again: it looks first, and makes none twice."
+
+        try:
+            made = self._waiter.shorter(_LOOK_AGAIN_S).wait_until(look, lambda seen: seen is not None, unseen)
+        except WaitTimeout as timeout:
+            raise type(error)(timeout.message, code=error.code, http_status=error.http_status, request_id=error.request_id) from error
+        self._refuse_differences(record_of(self._shape, made or {}), given)
+        return made or {}
 
     def _relabel(self, found: Record, labels: Mapping[str, str]) -> None:
         metadata = found.wire["metadata"]

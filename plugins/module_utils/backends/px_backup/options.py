@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...core.model import CREATE, DELETE, INSPECT_ALL, OPERATIONS
+from ...core.model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, OPERATIONS
 from ...core.options import Option
 
 _REF = {"options": {"name": {"type": "str"}, "uid": {"type": "str"}}}
@@ -65,7 +65,7 @@ CONNECTION: dict[str, Option] = {
 
 _BOTH: dict[str, Option] = {
     **CONNECTION,
-    "name": Option(required_for=(CREATE,)),
+    "name": Option(operations=(CREATE, DELETE, INSPECT_ONE), required_for=(CREATE,)),
     "cluster": _on(CREATE),
     "accept_partial": Option(type="bool", operations=(CREATE,), spec={"default": True}),
     "replace_failed": Option(type="bool", operations=(CREATE,), spec={"default": False}),

@@ -23,15 +23,15 @@ def resolve(client: PxBackupClient, kind: Kind, wanted: Mapping[str, str], optio
     matches = [
         item
         for item in client.enumerate(kind, narrowed)
-        if (not name or _part(item, "name") == name)
-        and (not wanted.get("either") or wanted["either"] in (_part(item, "name"), _part(item, "uid")))
-        and (name or not uid or _part(item, "uid") == uid)
+        if (not name or part_of(item, "name") == name)
+        and (not wanted.get("either") or wanted["either"] in (part_of(item, "name"), part_of(item, "uid")))
+        and (name or not uid or part_of(item, "uid") == uid)
     ]
     described = " and ".join(f'{part if part != "either" else "name or uid"} "{value}"' for part, value in wanted.items())
     if not matches:
         raise NotFound(f"{option}: the organization {client.org_id} has no {words} with {described}.")
     if uid:
-        chosen = [item for item in matches if _part(item, "uid") == uid]
+        chosen = [item for item in matches if part_of(item, "uid") == uid]
         if not chosen:
             raise InvalidRequest(f'{option}: name and uid do not agree: "{name}" has the uid {_uids(matches)}, not {uid}.')
         return chosen[0]
@@ -41,12 +41,13 @@ def resolve(client: PxBackupClient, kind: Kind, wanted: Mapping[str, str], optio
 
 
 def as_reference(item: Wire) -> dict[str, str]:
-    return {"name": _part(item, "name"), "uid": _part(item, "uid")}
+    return {"name": part_of(item, "name"), "uid": part_of(item, "uid")}
 
 
-def _part(item: Wire, part: str) -> str:
+def part_of(item: Wire, part: str) -> str:
+    """The name, uid or other metadata of an object, the empty string when it has none."""
     return str((item.get("metadata") or {}).get(part) or "")
 
 
 def _uids(items: list[Wire]) -> str:
-    return ", ".join(_part(item, "uid") for item in items)
+    return ", ".join(part_of(item, "uid") for item in items)

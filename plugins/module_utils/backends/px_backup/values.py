@@ -87,30 +87,35 @@ def without_nothing(body: Mapping[str, Any]) -> dict[str, Any]:
 def differences(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
     """What of ``wanted`` (option to value, only what the user gave) is not as ``there`` says, as sentences without an end."""
     return [
-        f"{option} (asked for: {value!r}, there is: {there.get(option)!r})"
-        for option, value in wanted.items()
-        if not _equal(option, _comparable(value), _comparable(there.get(option)))
+        f"{option} (asked for: {value!r}, there is: {there.get(option)!r})" for option, value in wanted.items() if not _equal(option, value, there.get(option))
     ]
 
 
 def _equal(option: str, wanted: Any, there: Any) -> bool:
-    if option.endswith("_ref") or option == "cluster":
-        # Only what the user gave counts, and an older server echoes no uid.
-        known = dict(there or ())
-        if "either" in dict(wanted or ()):
-            return dict(wanted)["either"] in known.values()
-        return all(value == known.get(part) or (part == "uid" and not known.get(part)) for part, value in dict(wanted or ()).items())
+    if option.endswith("_ref"):
+        return _same_object(wanted or {}, there or {})
+    if option == "ownership":
+        return all(_comparable(value) == _comparable((there or {}).get(part)) for part, value in (wanted or {}).items() if value is not None)
+    if option.endswith("_mapping") or option == "label_selectors":
+        return not wanted or dict(wanted) == dict(there or {})
     # The server's defaults for what was never set: what exists is kept, and all kinds of objects are taken.
     defaults = {"replace_policy": "Retain", "backup_object_type": "All", "backup_type": "Normal"}
-    return bool(wanted is None or wanted == (there if there is not None else defaults.get(option)))
+    is_there = _comparable(there)
+    return bool(_comparable(wanted) == (defaults.get(option) if is_there is None and wanted else is_there))
+
+
+def _same_object(wanted: Mapping[str, str], there: Mapping[str, str]) -> bool:
+    """Whether what the user gave of a reference fits; an older server echoes no uid."""
+    if "either" in wanted:
+        return wanted["either"] in there.values()
+    return all(value == there.get(part) or (part == "uid" and not there.get(part)) for part, value in wanted.items())
 
 
 def _comparable(value: Any) -> Any:
-    """A form in which equal means equal: order, zero values and the two spellings of the core API do not count."""
+    """A form in which equal means equal: order, zero values, {"type": word} for a word, and the two spellings of the core API."""
     if isinstance(value, Mapping):
         if set(value) == {"type"}:
             return _comparable(value["type"])
-        # In a map from names to names the empty string is a value; in a resource or reference it is nothing.
         parts = {str(key): "" if (key, part) == ("group", "core") else _comparable(part) for key, part in value.items()}
         return tuple(sorted((key, part) for key, part in parts.items() if part not in (None, ""))) or None
     if isinstance(value, (list, tuple)):
