@@ -1,0 +1,89 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One provider on one port: every request passes contract, log and faults on its way to the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+from aiohttp import web
+
+from .clock import Clock
+from .delivery import STUCK_S, abort, deliver, deliver_half, injected
+from .faults import FaultBook, FaultRule
+from .messages import Answer, Call, Match
+from .provider import Provider
+from .request_log import Entry, RequestLog, shown_headers
+from .settings import Settings
+
+
+class Service:
+    """Holds what belongs to one port. `settings` and `clock` are shared with the provider, which reads them."""
+
+    def __init__(self, provider: Provider, settings: Settings, clock: Clock, contracts: str | None) -> None:
+        self.provider = provider
+        self.settings = settings
+        self.clock = clock
+        self.log = RequestLog()
+        self.faults = FaultBook()
+        self.contract = provider.load_contracts(contracts)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answers one request to the provider's API."""
+        path, _mark, query = request.raw_path.partition("?")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        call = Call(request.method, path, query, headers, await request.read())
+        match = self.provider.identify(call)
+        violations = self.provider.contract_violations(call, match)
+        entry = self.log.open(
+            scope=match.scope,
+            method=call.method,
+            path=path,
+            route=match.route,
+            query=[list(pair) for pair in call.query],
+            body=self.provider.log_body(call),
+            headers=shown_headers(headers),
+            mutating=self.provider.is_mutating(call, match),
+            contract_violations=violations,
+        )
+        rule = self.faults.pick(match.scope, call.method, match.route, path)
+        latency_s = self.settings.get("latency_s", match.scope)
+        if latency_s:
+            await asyncio.sleep(latency_s)
+        if rule is not None:
+            entry.fault = rule.kind
+            return await self._serve_fault(request, call, match, entry, rule)
+        answer = self._act(call, match, violations)
+        entry.status = answer.status
+        return await deliver(request, answer)
+
+    def _act(self, call: Call, match: Match, violations: list[str]) -> Answer:
+        if violations and self.settings.get("strict_contract", match.scope):
+            return self.provider.refuse(400, "contract: " + "; ".join(violations))
+        try:
+            return self.provider.handle(call, match)
+        except Exception as error:  # noqa: BLE001 - a bug in here must be seen by the test that met it
+            traceback.print_exc()
+            return self.provider.refuse(500, f"simulator bug: {type(error).__name__}: {error}")
+
+    async def _serve_fault(self, request: web.Request, call: Call, match: Match, entry: Entry, rule: FaultRule) -> web.StreamResponse:
+        if rule.kind == "slow" and rule.act == "after":
+            await asyncio.sleep(rule.seconds or 0)
+        answer = self._act(call, match, entry.contract_violations) if rule.acts else self.provider.refuse(rule.status or 503, "injected fault")
+        if rule.kind in ("drop_before", "drop_after"):
+            return await abort(request)
+        if rule.kind in ("cut", "stuck"):
+            entry.status = answer.status
+            return await deliver_half(request, answer, (rule.seconds or STUCK_S) if rule.kind == "stuck" else None)
+        if rule.kind == "slow":
+            if rule.act != "after":
+                await asyncio.sleep(rule.seconds or 0)
+        elif rule.kind == "expired_token":
+            answer = self.provider.reject_token(call, rule.scope)
+        else:
+            answer = injected(rule, self.provider.refuse(rule.status or 503, "injected fault"))
+        entry.status = answer.status
+        return await deliver(request, answer)
