@@ -127,6 +127,6 @@ options:
       - On O(operation=CREATE) what is taken; on O(operation=INSPECT_ALL) a filter.
     type: raw
 requirements:
-  - requests >= 2.25 (px_backup)
+  - requests >= 2.28 (px_backup)
   - PX-Backup 2.8.1 or later (px_backup)
 """
