@@ -35,7 +35,10 @@ Wire = Mapping[str, Any]
 # The server caps a page as it likes; this keeps one answer well below the time limit.
 LONGEST_PAGE = 200
 _PASSES = 3
+# A server that gives the same page whatever it is asked for must not be asked for ever.
+_IDLE_PAGES = 3
 _LONGEST_TEXT = 1000
+_REQUEST_TIMEOUT = 408
 
 _GRPC_NAMES = {
     1: "Canceled", 2: "Unknown", 3: "InvalidArgument", 4: "DeadlineExceeded", 5: "NotFound", 6: "AlreadyExists", 7: "PermissionDenied",
@@ -117,9 +120,8 @@ class PxBackupClient:
         """
         given: set[str] = set()
         for _pass in range(_PASSES):
-            read: set[str] = set()
-            index, total, shrunk = 0, 0, False
-            while True:
+            index, total, shrunk, idle, read = 0, 0, False, 0, set[str]()
+            while idle < _IDLE_PAGES:
                 page, page_total = self._page(kind, options, index, page_size)
                 shrunk, total = shrunk or page_total < total, page_total
                 by_key = {_key(item): item for item in page}
@@ -128,7 +130,9 @@ class PxBackupClient:
                         given.add(key)
                         yield item
                 index += len(page)
-                if by_key.keys() <= read or (not kind.paged and index >= total):
+                # Objects made meanwhile push known ones onto this page, so with more to come by the total, it need not be the last.
+                idle = idle + 1 if by_key.keys() <= read else 0
+                if not page or (index >= total and (idle or not kind.paged)):
                     break
                 read |= by_key.keys()
             if not shrunk:
@@ -145,7 +149,11 @@ class PxBackupClient:
     def inspect(self, kind: Kind, name: str, uid: str) -> Wire:
         """GET /v1/{kind}/{org_id}/{name}?uid=: the object with all its resources. Raises NotFound."""
         answer = self._send("GET", _path(kind.path, self.org_id, name), query=[("uid", uid)])
-        return dict(self._object(answer).get(kind.one) or {})
+        found = self._object(answer).get(kind.one)
+        if not found:
+            # Neither there nor "not found": taking this for absence would call a deletion done.
+            raise ProviderFailure(f"{self._http.server} answered HTTP {answer.status} without the {kind.one}.", http_status=answer.status, transient=True)
+        return dict(found)
 
     def create(self, kind: Kind, body: Wire) -> Wire:
         """POST /v1/{kind}: the new object as the server answers it, usually still pending.
@@ -167,6 +175,9 @@ class PxBackupClient:
         self._send("DELETE", _path(kind.path, self.org_id, name), query=[("uid", uid), *query])
 
     def _send(self, method: str, path: str, **request: Any) -> Answer:
+        if not self._token:
+            # Here, so that a login that fails is not taken for a token that was refused.
+            self._renew(None)
         token = self._token
         try:
             return self._http.send(method, path, **request)
@@ -178,8 +189,6 @@ class PxBackupClient:
             return self._http.send(method, path, **request)
 
     def _bearer(self) -> str:
-        if not self._token:
-            self._renew(None)
         return f"Bearer {self._token}"
 
     def _renew(self, refused: str | None) -> None:
@@ -189,7 +198,11 @@ class PxBackupClient:
                 return
             form = {"grant_type": "password", "client_id": "pxcentral", "username": self._login.username, "password": self._login.password}
             # token-duration: what PX-Backup's own tools ask for; a token that ends earlier is renewed when it is refused.
-            answer = self._auth.send("POST", "/auth/realms/master/protocol/openid-connect/token", form={**form, "token-duration": "7d"})
+            try:
+                answer = self._auth.send("POST", "/auth/realms/master/protocol/openid-connect/token", form={**form, "token-duration": "7d"})
+            except OutcomeUnknown as error:
+                # A login that was not answered has changed nothing.
+                raise ProviderFailure(error.message, transient=True) from error
             token = self._object(answer).get("access_token")
             if not token:
                 raise AuthenticationFailed(f"{self._auth.server} answered without a token.", http_status=answer.status)
@@ -229,7 +242,8 @@ def _meaning(answer: Answer) -> RecoveryError | None:
     if name == "Unauthenticated":
         return AuthenticationFailed(f"{said} The token is wrong or has expired: renew it, or give auth_url, username and password.", **facts)
     kind = _KINDS.get(name, ProviderFailure)
-    return kind(said, transient=kind in (ProviderFailure, RateLimited), **facts)
+    passing = kind is RateLimited or (kind is ProviderFailure and (answer.status >= 500 or answer.status == _REQUEST_TIMEOUT))
+    return kind(said, transient=passing, **facts)
 
 
 def _meaning_of_login(answer: Answer) -> RecoveryError | None:

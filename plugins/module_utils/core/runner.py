@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn, Protocol
 
 # _load_params is the only way to tell an alias from the option that it stands for; Ansible keeps it for such modules.
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
+from ansible.module_utils.common.parameters import remove_values
 
 from .arguments import Task, argument_spec, resolve
 from .errors import MissingLibrary, NotFound, RecoveryError
@@ -203,7 +204,8 @@ def _say(module: AnsibleModule, task: Task | None) -> None:
     if task:
         module.no_log_values.update(task.secrets)
         for warning in task.warnings:
-            module.warn(warning)
+            # Ansible masks results, but not warnings.
+            module.warn(remove_values(warning, module.no_log_values))
 
 
 def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Report) -> NoReturn:

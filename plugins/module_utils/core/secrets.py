@@ -14,15 +14,25 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTT
 
 
 def encoded_forms(secret: str) -> set[str]:
-    """The secret as it is, percent-encoded, JSON-escaped, quoted by repr and in base64; never the empty string."""
-    percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    """The secret as it is and without surrounding space, percent-encoded, JSON-escaped, quoted by repr and in base64; never empty."""
+    return {form for text in (secret, secret.strip()) for form in _forms(text) if form}
+
+
+def _forms(text: str) -> set[str]:
+    percent = {quote(text, safe=""), quote(text), quote_plus(text)}
     # Some libraries and servers write the hexadecimal digits of an escape in lower case.
     percent |= {_lower_escapes(form) for form in percent}
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    escaped = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
     escaped |= {form.replace("/", "\\/") for form in escaped}
-    raw = secret.encode()
-    encoded = {b64encode(raw).decode(), urlsafe_b64encode(raw).decode()}
-    return {form for form in {secret, secret.strip(), *percent, *escaped, *encoded} if form}
+    # JSON as Go writes it, which PX-Backup is written in.
+    escaped |= {form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") for form in escaped}
+    encoded = {encode(raw).decode() for raw in _raw(text) for encode in (b64encode, urlsafe_b64encode)}
+    return {text, *percent, *escaped, *encoded}
+
+
+def _raw(text: str) -> set[bytes]:
+    """The bytes in UTF-8, and in ISO 8859-1, in which HTTP libraries send basic authentication."""
+    return {text.encode("utf-8", "surrogateescape"), text.encode("latin-1", "ignore")}
 
 
 def _lower_escapes(text: str) -> str:

@@ -12,6 +12,7 @@ from copy import copy
 from typing import TypeVar
 
 from .errors import Cancelled, RecoveryError, WaitTimeout
+from .model import Record
 
 T = TypeVar("T")
 
@@ -44,7 +45,10 @@ class Waiter:
 
     def twin(self) -> Waiter:
         """A waiter with the same deadline that is cancelled, and given time for putting things back, on its own."""
-        return Waiter(self.remaining_s, self._interval_s, clock=self._clock, sleep=self._given_sleep)
+        twin = Waiter(self.remaining_s, self._interval_s, clock=self._clock, sleep=self._given_sleep)
+        if self.cancelled:
+            twin.cancel()
+        return twin
 
     def shorter(self, limit_s: float) -> Waiter:
         """The same waiter, cancelled together with this one, with a deadline of its own that is ``limit_s`` away at the most."""
@@ -107,4 +111,4 @@ class Waiter:
         message = unfinished(seen)
         if trouble:
             message = f"{message} The last look failed: {trouble.message}"
-        raise WaitTimeout(message) from trouble
+        raise WaitTimeout(message, record=seen if isinstance(seen, Record) else None) from trouble

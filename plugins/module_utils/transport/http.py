@@ -108,15 +108,20 @@ class HttpTransport:
         """
 
         def attempt() -> Answer:
+            if not repeatable:
+                # A pooled connection that the server has closed meanwhile looks like a lost answer. A fresh one does not.
+                self._session.close()
             try:
                 answer = self._exchange(method, path, query, body, form)
             except self._requests.exceptions.RequestException as cause:
                 raise self._unanswered(method, cause, repeatable) from cause
-            return self._judge(method, answer, repeatable)
+            except ValueError as cause:
+                # Its text may quote the credential or the proxy's address that it is about.
+                raise InvalidRequest(
+                    f"{self.server} cannot be asked: its address, a proxy variable or a credential holds characters that are not allowed there."
+                ) from cause
+            return self._judge(answer, repeatable)
 
-        if not repeatable:
-            # A pooled connection that the server has closed meanwhile looks like a lost answer. A fresh one does not.
-            self._session.close()
         return self._retry.run(attempt)
 
     def _exchange(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None, form: Mapping[str, str] | None) -> Answer:
@@ -149,10 +154,9 @@ class HttpTransport:
             request.headers["Authorization"] = self._authorization()
         return request
 
-    def _judge(self, method: str, answer: Answer, repeatable: bool) -> Answer:
+    def _judge(self, answer: Answer, repeatable: bool) -> Answer:
         if 300 <= answer.status < 400:
-            where = urlsplit(answer.headers.get("Location", ""))
-            raise InvalidRequest(f"{self.server} redirects to {where.scheme}://{where.hostname}: give the address that answers itself.")
+            raise InvalidRequest(f"{self.server} redirects{_place(answer.headers.get('Location', ''))}: give the address that answers itself.")
         error = self._translate(answer)
         if error is None:
             if answer.reads_as_json:
@@ -173,20 +177,40 @@ class HttpTransport:
             return ProviderFailure(f"the TLS connection to {self.server} failed: {_reason(cause)}. See validate_certs and ca_path.")
         if isinstance(cause, (kinds.InvalidURL, kinds.InvalidSchema, kinds.MissingSchema, kinds.InvalidHeader)):
             return InvalidRequest(f"{self.server} cannot be asked: {type(cause).__name__}.")
-        if isinstance(cause, (kinds.ConnectTimeout, kinds.ProxyError)) or _never_connected(cause):
+        if _never_connected(cause):
             through = " through the proxy" if isinstance(cause, kinds.ProxyError) else ""
             return TryAgain(ProviderFailure(f"could not connect to {self.server}{through}: {_reason(cause)}.", transient=True))
         how = f"within {self._timeout_s:g} s" if isinstance(cause, kinds.Timeout) else "before the connection broke"
         error = ProviderFailure(f"{self.server} gave no whole answer {how}.", transient=True)
-        return TryAgain(error) if repeatable else self._unknown(error)
+        unknown = self._unknown(error)
+        return TryAgain(error if method == "GET" else unknown) if repeatable else unknown
 
     @staticmethod
     def _unknown(error: RecoveryError) -> OutcomeUnknown:
         return OutcomeUnknown(error.message, code=error.code, http_status=error.http_status, request_id=error.request_id)
 
 
-def _never_connected(cause: Exception) -> bool:
-    return type(getattr(cause.args[0] if cause.args else None, "reason", None)).__name__ in ("NewConnectionError", "NameResolutionError")
+def _place(location: str) -> str:
+    """Where a redirect leads, without credentials and path; nothing when it stays on the server or cannot be read."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    return f" to {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
+
+
+def _never_connected(cause: BaseException) -> bool:
+    """Whether the request cannot have reached the server: no connection was made to it, or to the proxy before it, or through that."""
+    reason: Any = cause
+    while reason is not None:
+        if type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError") or "Tunnel connection failed" in str(reason):
+            return True
+        reason = getattr(reason, "reason", None) or getattr(reason, "original_error", None) or next(iter(_causes(reason)), None)
+    return False
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    return [part for part in error.args if isinstance(part, BaseException)]
 
 
 def _reason(cause: Exception) -> str:

@@ -65,11 +65,11 @@ def retry_after_s(header: str | None, now: Callable[[], datetime] = lambda: date
     """Seconds to wait from a Retry-After header, given as seconds or as a date; None when absent or unreadable."""
     if not header:
         return None
-    if header.strip().isdigit():
+    if header.strip().isascii() and header.strip().isdigit():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (TypeError, ValueError):  # Python 3.9 raises a TypeError.
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)

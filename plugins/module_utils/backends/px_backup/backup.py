@@ -9,20 +9,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, CLUSTER, RESTORE, RULE, Kind, Wire
+from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.model import CREATE, UNFINISHED, Record
 from ...core.options import Option
 from ...core.steps import Plan, at_once
 from ...core.waiter import Waiter
+from ...transport.http import Query
 from .connection import connect
 from .objects import Objects, Wanted
 from .options import BACKUP
 from .preflight import check_backup_location, check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, record_of
-from .references import as_reference, part_of, resolve
-from .values import cluster_reference, differences, object_type, reference, resources, text_map, without_nothing
+from .references import as_reference, part_of, resolve, resolve_cluster
+from .values import cluster_option, differences, object_type, reference, required_reference, resources, text_map, without_nothing
 
 _LISTS = ("namespaces", "resource_types", "exclude_resource_types")
 _TEXTS = ("ns_label_selectors", "advanced_resource_label_selector", "backup_type")
@@ -30,10 +31,8 @@ _FLAGS = ("skip_vm_auto_exec_rules", "direct_kdmp", "keep_cr_status")
 _MAPS = ("label_selectors", "volume_snapshot_class_mapping")
 _REFERENCES: dict[str, Kind] = {
     "backup_location_ref": BACKUP_LOCATION,
-    "cluster_ref": CLUSTER,
     "pre_exec_rule_ref": RULE,
     "post_exec_rule_ref": RULE,
-    "volume_resource_only_policy_ref": Kind("volumeresourceonlypolicy", "volume_resource_only_policy", "volume_resource_only_policies"),
 }
 
 
@@ -46,7 +45,7 @@ class BackupBackend:
     def __init__(self, task: Task, waiter: Waiter) -> None:
         self._task, self._waiter = task, waiter
         self._client = connect(task, waiter)
-        self._backups = Objects(BACKUP_SHAPE, self._client, task, waiter)
+        self._backups = Objects(BACKUP_SHAPE, self._client, task, waiter, _delete_query)
 
     def validate(self, operation: str) -> None:
         self._backups.catalog.validate()
@@ -66,7 +65,8 @@ class BackupBackend:
         """The backups, sorted and chosen by schedule here: servers before 2.9 can do neither."""
         schedules = self._schedules()
         sort = self._task["sort_option"]
-        listed = self._backups.catalog.list_all(lambda wire: schedules is None or _schedule_of(wire) in schedules, limited=not sort)
+        keep = None if schedules is None else lambda wire: _schedule_of(wire) in schedules
+        listed = self._backups.catalog.list_all(keep, limited=not sort)
         if not sort:
             return listed
         ordered = sorted(listed, key=_SORT_KEYS[sort["sort_by"]], reverse=sort["sort_order"] == "Descending")
@@ -77,24 +77,26 @@ class BackupBackend:
 
     def plan_delete(self, found: Record | None) -> Plan:
         """Deletion of a backup that no restore is reading. Raises Conflict naming the restores that are."""
-        if found:
-            options = [("status", "Pending"), ("status", "InProgress")]
-            users = [part_of(item, "name") for item in self._client.enumerate(RESTORE, options) if _restores_from(item, found)]
-            if users:
-                raise Conflict(f"it is being restored by {', '.join(users)}. It is untouched; wait for that to end.", record=found)
-        there = (found.details["cluster_ref"] or {}) if found else {}
-        wanted = reference(self._task["cluster_ref"])
-        if found and differences({"cluster_ref": wanted}, found.details):
-            raise Conflict(f"it is a backup of the cluster {there.get('name')}, not of the one that cluster_ref names. It is untouched.", record=found)
-        cluster = {**wanted, **there}
-        return self._backups.plan_delete(found, [(f"cluster_ref.{part}", cluster[part]) for part in ("name", "uid") if cluster.get(part)])
+        plan = self._backups.plan_delete(found)
+        if not found or not plan.changes:
+            return plan
+        cluster = found.details["cluster_ref"] or {}
+        if differences({"cluster_ref": reference(self._task["cluster_ref"])}, {"cluster_ref": cluster}):
+            raise Conflict(f"it is a backup of the cluster {cluster.get('name')}, not of the one that cluster_ref names. It is untouched.", record=found)
+        # Invalid stands for the status that a restore just made does not have yet.
+        options = [("status", word) for word in ("Invalid", "Pending", "InProgress")]
+        users = [part_of(item, "name") for item in self._client.enumerate(RESTORE, options) if _restores_from(item, found)]
+        if users:
+            raise Conflict(f"it is being restored by {', '.join(users)}. It is untouched; wait for that to end.", record=found)
+        return plan
 
     def _given(self) -> dict[str, Any]:
         """What the user asked for, by option; raises InvalidRequest for what makes no sense."""
         task = self._task
         wanted: dict[str, Any] = {
-            **{name: reference(task[name]) for name in _REFERENCES},
-            "cluster_ref": cluster_reference(task),
+            **{name: reference(task[name]) for name in (*_REFERENCES, "volume_resource_only_policy_ref")},
+            "backup_location_ref": required_reference("backup_location_ref", task["backup_location_ref"]),
+            **cluster_option(task),
             **{name: task[name] for name in (*_LISTS, *_TEXTS)},
             **{name: text_map(name, task[name]) for name in _MAPS},
             "include_resources": resources(task["include_resources"]),
@@ -107,8 +109,9 @@ class BackupBackend:
         """The request for a new backup, after seeing that its cluster and its location can be used."""
         given = self._given()
         named = [name for name in _REFERENCES if name in given]
-        found = dict(zip(named, at_once(*(self._lookup(name, given[name]) for name in named))))
-        check_cluster(self._task, found["cluster_ref"], "cluster_ref")
+        cluster, *others = at_once(lambda: resolve_cluster(self._client, given), *(self._lookup(name, given[name]) for name in named))
+        found = {"cluster_ref": cluster, **dict(zip(named, others))}
+        check_cluster(self._task, cluster, "cluster_ref")
         check_backup_location(found["backup_location_ref"], "backup_location_ref")
         given.update({name: as_reference(wire) for name, wire in found.items()})
         typed = {"backup_object_type": {"type": given["backup_object_type"]}} if "backup_object_type" in given else {}
@@ -132,7 +135,14 @@ class BackupBackend:
             policy = (wire.get("backup_schedule_info") or {}).get("schedule_policy_ref") or {}
             if _named(as_reference(wire), by_schedule) and _named(policy, by_policy):
                 uids.add(as_reference(wire)["uid"])
+        if not uids:
+            self._task.warn("No backup schedule matches backup_schedule_ref and schedule_policy_ref, so no backup can.")
         return uids
+
+
+def _delete_query(found: Record) -> Query:
+    cluster = found.details["cluster_ref"] or {}
+    return [(f"cluster_ref.{part}", cluster[part]) for part in ("name", "uid") if cluster.get(part)]
 
 
 def _named(item: Mapping[str, str], wanted: Sequence[Mapping[str, Any]] | None) -> bool:
@@ -144,10 +154,10 @@ def _schedule_of(wire: Wire) -> str:
 
 
 def _restores_from(restore: Wire, backup: Record) -> bool:
-    if record_of(RESTORE_SHAPE, restore).status not in UNFINISHED:
+    record = record_of(RESTORE_SHAPE, restore)
+    if record.status not in UNFINISHED:
         return False
-    info = restore.get("restore_info") or {}
-    ref = info.get("backup_ref") or {"name": info.get("backup")}
+    ref = record.details["backup_ref"] or {}
     return bool(ref["uid"] == backup.uid if ref.get("uid") else ref.get("name") == backup.name)
 
 

@@ -52,7 +52,7 @@ class Catalog:
         except NotFound:
             return None
         record = record_of(self._shape, wire)
-        return record if record.uid == self.known[1] else None
+        return record if record.uid in ("", self.known[1]) else None
 
     def search(self, name: str | None, uid: str | None) -> Wire | None:
         """The one listed object that name, uid or both mean. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
@@ -72,7 +72,7 @@ class Catalog:
             raise AmbiguousName(f'{len(named)} {self._kind.many} have the name "{name}"; say which by its uid: {uids}.')
         return named[0] if named else None
 
-    def list_all(self, keep: Callable[[Wire], bool] = lambda _wire: True, limited: bool = True) -> Iterator[Record]:
+    def list_all(self, keep: Callable[[Wire], bool] | None = None, limited: bool = True) -> Iterator[Record]:
         """What the filters let through; ``keep``, the tags and (if ``limited``) max_objects choose here, everything else at the server."""
         limit = self._task["max_objects"] if limited else None
         options: list[tuple[str, str]] = [(name, self._task[name]) for name in ("name_filter", "cluster_name_filter", "cluster_uid_filter") if self._task[name]]
@@ -81,14 +81,15 @@ class Catalog:
         wanted_type = object_type(self._task["backup_object_type"])
         options += [("backup_object_type", wanted_type)] if wanted_type else []
         options += [("include_detailed_resources", str(self._task["include_detailed_resources"]).lower())]
-        page_size = min(LONGEST_PAGE, limit or LONGEST_PAGE)
+        # What is chosen here may be anywhere in the list; only then are full pages worth it.
+        page_size = min(LONGEST_PAGE, limit) if limit and not keep and not self.tags else LONGEST_PAGE
         for number, wire in enumerate(self._filtered(self._client.enumerate(self._kind, options, page_size), keep), 1):
             yield record_of(self._shape, wire)
             if number == limit:
                 return
 
-    def _filtered(self, listed: Iterable[Wire], keep: Callable[[Wire], bool]) -> Iterator[Wire]:
+    def _filtered(self, listed: Iterable[Wire], keep: Callable[[Wire], bool] | None) -> Iterator[Wire]:
         for wire in listed:
             labels = (wire.get("metadata") or {}).get("labels") or {}
-            if keep(wire) and all(labels.get(key) == value for key, value in self.tags.items()):
+            if (keep is None or keep(wire)) and all(labels.get(key) == value for key, value in self.tags.items()):
                 yield wire

@@ -68,11 +68,13 @@ def _login(task: Task, token: str | None) -> Login | None:
             f"credentials are needed{also}: give the option token or set PX_BACKUP_TOKEN, or give auth_url, username and password"
             " (PX_BACKUP_AUTH_URL, PX_BACKUP_USERNAME, PX_BACKUP_PASSWORD)."
         )
+    if len(missing) < len(given):
+        task.warn(f"Without {' and '.join(missing)} the token is not renewed when it expires.")
     return None
 
 
 def _address(task: Task, option: str) -> str:
-    url = str(task[option]).strip().rstrip("/")
+    url = str(task[option]).strip()
     for secret in url_secrets(url):
         task.hide(secret)
     if "://" not in url:
@@ -89,7 +91,7 @@ def _address(task: Task, option: str) -> str:
         raise InvalidRequest(f"{option} must not contain a user name or password: use token, or username and password.")
     if parts.query or parts.fragment:
         raise InvalidRequest(f"{option} must not contain a query or a fragment.")
-    return url
+    return url.rstrip("/")
 
 
 def _tls(task: Task) -> Tls:

@@ -75,7 +75,7 @@ def record_of(shape: Shape, wire: Wire) -> Record:
         "org_id": metadata.get("org_id"),
         "provider_status": word,
         "reason": (info.get("status") or {}).get("reason") or "",
-        **{name: _plain(name, info.get(name)) for name in shape.fields},
+        **{name: _plain(name, info) for name in shape.fields},
     }
     return Record(
         name=metadata.get("name") or "",
@@ -90,7 +90,17 @@ def record_of(shape: Shape, wire: Wire) -> Record:
     )
 
 
-def _plain(name: str, value: Any) -> Any:
+def _reference(name: str, info: Wire) -> dict[str, str] | None:
+    """A reference as name and uid; older servers leave it empty and give the name alone, in a field of its own."""
+    ref = {part: text for part, text in (info.get(name) or {}).items() if text}
+    old = info.get(name.removesuffix("_ref"))
+    return ref or ({"name": str(old)} if old else None)
+
+
+def _plain(name: str, info: Wire) -> Any:
+    value = info.get(name)
+    if name.endswith("_ref"):
+        return _reference(name, info)
     if name in _SIZES:
         return int(value or 0)
     if name in ("backup_type", "backup_object_type") and isinstance(value, Mapping):

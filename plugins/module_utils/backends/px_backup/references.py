@@ -6,9 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ...clients.px_backup import Kind, PxBackupClient, Wire
+from ...clients.px_backup import CLUSTER, Kind, PxBackupClient, Wire
 from ...core.errors import AmbiguousName, InvalidRequest, NotFound
+
+
+def resolve_cluster(client: PxBackupClient, given: Mapping[str, Any]) -> Wire:
+    """The cluster that ``cluster_ref``, or ``cluster`` by its name or uid, means. Raises as ``resolve`` does."""
+    if "cluster_ref" in given:
+        return resolve(client, CLUSTER, given["cluster_ref"], "cluster_ref")
+    return resolve(client, CLUSTER, {"either": given["cluster"]}, "cluster")
 
 
 def resolve(client: PxBackupClient, kind: Kind, wanted: Mapping[str, str], option: str) -> Wire:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ...clients.px_backup import BACKUP, CLUSTER, Wire
+from ...clients.px_backup import BACKUP, Wire
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, PARTIAL, SUCCEEDED, Record
@@ -20,8 +20,8 @@ from .objects import Objects, Wanted
 from .options import RESTORE
 from .preflight import check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, provider_status, record_of
-from .references import as_reference, resolve
-from .values import cluster_reference, filled_map, object_type, rancher_map, reference, resources, without_nothing
+from .references import as_reference, resolve, resolve_cluster
+from .values import cluster_option, filled_map, object_type, rancher_map, required_reference, resources, without_nothing
 
 
 class RestoreBackend:
@@ -38,8 +38,6 @@ class RestoreBackend:
     def validate(self, operation: str) -> None:
         self._restores.catalog.validate()
         if operation == CREATE:
-            if not reference(self._task["backup_ref"]):
-                raise InvalidRequest("backup_ref needs a name, or a uid.")
             self._given()
 
     def targets(self) -> Sequence[str]:
@@ -64,8 +62,8 @@ class RestoreBackend:
         """What the user asked for, by option; raises InvalidRequest for what makes no sense."""
         task = self._task
         wanted = {
-            "backup_ref": reference(task["backup_ref"]),
-            "cluster_ref": cluster_reference(task),
+            "backup_ref": required_reference("backup_ref", task["backup_ref"]),
+            **cluster_option(task),
             **{name: filled_map(name, task[name]) for name in ("namespace_mapping", "storage_class_mapping")},
             **{name: rancher_map(name, task[name]) for name in ("rancher_project_mapping", "rancher_project_name_mapping")},
             "include_resources": resources(task["include_resources"]),
@@ -79,7 +77,7 @@ class RestoreBackend:
         given = self._given()
         backup, cluster = at_once(
             lambda: resolve(self._client, BACKUP, given["backup_ref"], "backup_ref"),
-            lambda: resolve(self._client, CLUSTER, given["cluster_ref"], "cluster_ref"),
+            lambda: resolve_cluster(self._client, given),
         )
         self._check_backup(backup, given.get("namespace_mapping", {}))
         check_cluster(self._task, cluster, "cluster_ref")

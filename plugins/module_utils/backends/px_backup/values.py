@@ -13,6 +13,8 @@ from ...core.errors import InvalidRequest
 
 _OBJECT_TYPES = ("Invalid", "All", "VirtualMachine")
 _REFERENCES = ("name", "uid")
+# Taken by some servers that do not give them back: what cannot be seen cannot be called different.
+_ECHOED_LATER = ("keep_cr_status", "advanced_resource_label_selector", "volume_resource_only_policy_ref")
 
 
 def text_map(option: str, value: Mapping[Any, Any] | None) -> dict[str, str]:
@@ -57,15 +59,23 @@ def object_type(value: Any) -> str | None:
     return str(value)
 
 
-def cluster_reference(task: Task) -> dict[str, str]:
-    """The cluster named by ``cluster_ref``, or by ``cluster``, which may be a name or a uid. Raises InvalidRequest."""
+def cluster_option(task: Task) -> dict[str, Any]:
+    """``cluster_ref``, or ``cluster``, which may be a name or a uid: the one that was given. Raises InvalidRequest."""
     ref = reference(task["cluster_ref"])
-    if task["cluster"]:
-        if ref and task["cluster"] not in ref.values():
-            raise InvalidRequest("cluster and cluster_ref name two clusters: give one of them.")
-        return ref or {"either": task["cluster"]}
+    if task["cluster"] and ref and task["cluster"] not in ref.values():
+        raise InvalidRequest("cluster and cluster_ref name two clusters: give one of them.")
+    if ref:
+        return {"cluster_ref": ref}
+    if not task["cluster"]:
+        raise InvalidRequest("operation CREATE on provider px_backup needs the option cluster_ref, with a name or a uid.")
+    return {"cluster": task["cluster"]}
+
+
+def required_reference(option: str, value: Mapping[str, Any] | None) -> dict[str, str]:
+    """The same as ``reference``. Raises InvalidRequest when both parts are empty."""
+    ref = reference(value)
     if not ref:
-        raise InvalidRequest("operation CREATE on provider px_backup needs the option cluster_ref.")
+        raise InvalidRequest(f"{option} needs a name or a uid.")
     return ref
 
 
@@ -87,11 +97,15 @@ def without_nothing(body: Mapping[str, Any]) -> dict[str, Any]:
 def differences(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
     """What of ``wanted`` (option to value, only what the user gave) is not as ``there`` says, as sentences without an end."""
     return [
-        f"{option} (asked for: {value!r}, there is: {there.get(option)!r})" for option, value in wanted.items() if not _equal(option, value, there.get(option))
+        f"{option} (asked for: {value!r}, there is: {there.get(option)!r})"
+        for option, value in wanted.items()
+        if not _equal(option, value, there.get(option)) and (option in there or option not in _ECHOED_LATER)
     ]
 
 
 def _equal(option: str, wanted: Any, there: Any) -> bool:
+    if option == "cluster":
+        return wanted in (there or {}).values()
     if option.endswith("_ref"):
         return _same_object(wanted or {}, there or {})
     if option == "ownership":
@@ -105,10 +119,9 @@ def _equal(option: str, wanted: Any, there: Any) -> bool:
 
 
 def _same_object(wanted: Mapping[str, str], there: Mapping[str, str]) -> bool:
-    """Whether what the user gave of a reference fits; an older server echoes no uid."""
-    if "either" in wanted:
-        return wanted["either"] in there.values()
-    return all(value == there.get(part) or (part == "uid" and not there.get(part)) for part, value in wanted.items())
+    """Whether what the user gave of a reference fits. An older server echoes no uid: then the name decides, if it was given."""
+    compared = {part: value for part, value in wanted.items() if there.get(part) or part == "name" or "name" not in wanted}
+    return all(value == there.get(part) for part, value in compared.items())
 
 
 def _comparable(value: Any) -> Any:
