@@ -71,6 +71,7 @@ options:
     description:
       - (px_backup) On O(operation=CREATE), whether one of the same name that has failed is deleted first and made again.
       - Everything that the new one needs is checked before the failed one is deleted.
+      - One whose data is only not found in the backup location (C(CloudBackupMissing)) is never replaced.
     type: bool
     default: false
   ownership:
