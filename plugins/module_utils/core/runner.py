@@ -20,7 +20,7 @@ from .fleet import TargetResult, perform_all
 from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, UNFINISHED, Record
 from .options import Option
 from .secrets import all_forms, environment_secrets
-from .steps import Plan, Report, cancel_on_sigterm, run_plan
+from .steps import Plan, Report, cancel_on_sigterm, run_plan, would_change
 from .waiter import Waiter
 
 
@@ -80,17 +80,18 @@ def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Out
         return Outcome(f"Successfully retrieved {task.resource} details", record=found, before=found)
     plan = backend.plan_create(found) if task.operation == CREATE else backend.plan_delete(found)
     if task.check_mode:
-        return Outcome(_message(task, plan, plan.after), plan.changes, plan.after, before=found)
+        changed = would_change(plan)
+        return Outcome(_message(task, plan, plan.after, changed), changed, plan.after, before=found)
     if plan.steps:
         run_plan(plan, waiter, report, task["undo_timeout"])
     after = (backend.find() if plan.steps else plan.after) if task.operation == CREATE else None
-    return Outcome(_message(task, plan, after), report.changed, after, before=found)
+    return Outcome(_message(task, plan, after, report.changed), report.changed, after, before=found)
 
 
-def _message(task: Task, plan: Plan, after: Record | None) -> str:
+def _message(task: Task, plan: Plan, after: Record | None, changed: bool) -> str:
     resource = task.resource.replace("_", " ")
-    if not plan.changes:
-        return plan.why_unchanged
+    if not changed:
+        return plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already"
     if task.check_mode:
         return f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):
@@ -143,6 +144,8 @@ def _perform_task(backend_class: type[Backend], task: Task, report: Report) -> d
         # A waiter each: putting one target back gives no other target a new deadline.
         waiter, reports[name] = waiters[0].twin(), Report()
         waiters.append(waiter)
+        if waiters[0].cancelled:  # Between the two lines above.
+            waiter.cancel()
         return perform(backend.for_target(name, waiter), task, waiter, reports[name])
 
     with cancel_on_sigterm(cancel):

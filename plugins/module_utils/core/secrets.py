@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+# What requests does not encode in a path.
+_LEFT_BY_REQUESTS = "!#$%&'()*+,/:;=?@[]~"
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 def encoded_forms(secret: str) -> set[str]:
     """The secret as it is and without surrounding space, percent-encoded, JSON-escaped, quoted by repr and in base64; never empty."""
-    return {form for text in (secret, secret.strip()) for form in _forms(text) if form}
+    return {form for text in (secret, secret.strip()) if text.strip() for form in _forms(text)}
 
 
 def _forms(text: str) -> set[str]:
-    percent = {quote(text, safe=""), quote(text), quote_plus(text)}
+    percent = {quote(text, safe=""), quote(text), quote_plus(text), quote(text, safe=_LEFT_BY_REQUESTS)}
     # Some libraries and servers write the hexadecimal digits of an escape in lower case.
     percent |= {_lower_escapes(form) for form in percent}
     escaped = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
@@ -27,12 +30,15 @@ def _forms(text: str) -> set[str]:
     # JSON as Go writes it, which PX-Backup is written in.
     escaped |= {form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") for form in escaped}
     encoded = {encode(raw).decode() for raw in _raw(text) for encode in (b64encode, urlsafe_b64encode)}
-    return {text, *percent, *escaped, *encoded}
+    return {text, *percent, *escaped, *encoded, *(form.rstrip("=") for form in encoded)}
 
 
 def _raw(text: str) -> set[bytes]:
     """The bytes in UTF-8, and in ISO 8859-1, in which HTTP libraries send basic authentication."""
-    return {text.encode("utf-8", "surrogateescape"), text.encode("latin-1", "ignore")}
+    raw = {text.encode("utf-8", "surrogateescape")}
+    with suppress(UnicodeEncodeError):
+        raw.add(text.encode("latin-1"))
+    return raw
 
 
 def _lower_escapes(text: str) -> str:

@@ -86,6 +86,11 @@ class Report:
         return [{"name": name, "status": status} for name, status in self.statuses.items()]
 
 
+def would_change(plan: Plan) -> bool:
+    """Whether carrying the plan out would send anything, as seen at the provider now."""
+    return any(step.do and step.done() is Progress.NO for step in plan.steps)
+
+
 def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -> None:
     """Carry the plan out and keep ``report`` current.
 
@@ -113,18 +118,23 @@ def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: l
     order = TopologicalSorter({step.name: step.needs for step in steps})
     order.prepare()
     running: dict[Future[None], str] = {}
+    ended: list[Future[None]] = []
     with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="step") as pool:
         try:
-            while order.is_active():
+            while order.is_active() and not any(future.exception() for future in ended):
                 for name in order.get_ready():
                     running[pool.submit(_carry, by_name[name], waiter, report, started)] = name
                 for future in wait_for(running, return_when=FIRST_COMPLETED).done:
                     order.done(running.pop(future))
-                    future.result()
-        except BaseException:
-            # The others need not be waited for to the end, but nothing is undone while one of them may still be sending.
-            waiter.cancel()
-            raise
+                    ended.append(future)
+        finally:
+            # After a failure the others need not be waited for to the end, but nothing is undone while one may still be sending.
+            if running:
+                waiter.cancel()
+    failures = [error for error in (future.exception() for future in (*ended, *running)) if error]
+    if failures:
+        # A deadline, or the cancellation that a failure brings about, must not hide what is worse.
+        raise min(failures, key=lambda error: (isinstance(error, Cancelled), isinstance(error, WaitTimeout)))
 
 
 def _carry(step: Step, waiter: Waiter, report: Report, started: list[Step]) -> None:
@@ -173,7 +183,12 @@ def cancel_on_sigterm(cancel: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, lambda _number, _frame: cancel())
+
+    def handle(_number: int, _frame: object) -> None:
+        # In a thread: the handler interrupts the main thread anywhere, also where that holds the lock that cancelling needs.
+        threading.Thread(target=cancel, daemon=True).start()
+
+    previous = signal.signal(signal.SIGTERM, handle)
     try:
         yield
     finally:

@@ -1,0 +1,185 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often, and after which pauses, an attempt is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, ProviderFailure
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry, TryAgain, retry_after_s
+
+BUSY = ProviderFailure("HTTP 503", transient=True)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def failing(times: int, after_s: float | None = None) -> Callable[[], int]:
+    """An attempt that fails so many times and then gives the number of the attempt."""
+    count = 0
+
+    def attempt() -> int:
+        nonlocal count
+        count += 1
+        if count <= times:
+            raise TryAgain(BUSY, after_s)
+        return count
+
+    return attempt
+
+
+def pauses_of(times: int, *, retries: int = 20, after_s: float | None = None, jitter: float = 1.0, remaining_s: float = 3600) -> list[float]:
+    pauses: list[float] = []
+    assert Retry(retries, pauses.append, lambda: remaining_s, lambda: jitter).run(failing(times, after_s)) == times + 1
+    return pauses
+
+
+def test_first_success_needs_no_pause() -> None:
+    assert pauses_of(0) == []
+
+
+def test_pauses_double_up_to_a_cap() -> None:
+    assert pauses_of(8) == [0.5, 1, 2, 4, 8, 16, 20, 20]
+
+
+def test_jitter_takes_away_up_to_half_of_a_pause() -> None:
+    assert pauses_of(3, jitter=0) == [0.25, 0.5, 1]
+    assert pauses_of(3, jitter=0.5) == [0.375, 0.75, 1.5]
+
+
+def test_jitter_is_drawn_anew_for_every_pause() -> None:
+    draws, pauses = iter([0.0, 1.0, 0.5]), list[float]()
+    Retry(5, pauses.append, lambda: 3600, lambda: next(draws)).run(failing(3))
+    assert pauses == [0.25, 1, 1.5]
+
+
+def test_jitter_is_random_unless_given() -> None:
+    pauses: list[float] = []
+    for _run in range(20):
+        Retry(1, pauses.append, lambda: 3600).run(failing(1))
+    assert len(set(pauses)) > 1
+    assert all(0.25 <= pause <= 0.5 for pause in pauses)
+
+
+def test_provider_may_ask_for_a_longer_pause() -> None:
+    assert pauses_of(2, after_s=7) == [7, 7]
+
+
+def test_provider_may_not_ask_for_a_shorter_pause() -> None:
+    assert pauses_of(3, after_s=0.1) == [0.5, 1, 2]
+
+
+def test_word_of_the_provider_is_not_capped() -> None:
+    assert pauses_of(1, after_s=90) == [90]
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5])
+def test_retries_count_the_repetitions(retries: int) -> None:
+    pauses: list[float] = []
+    assert Retry(retries, pauses.append, lambda: 3600).run(failing(retries)) == retries + 1
+    with pytest.raises(ProviderFailure) as caught:
+        Retry(retries, pauses.append, lambda: 3600).run(failing(retries + 1))
+    assert caught.value is BUSY
+    assert len(pauses) == 2 * retries
+
+
+def test_cause_of_the_error_is_kept() -> None:
+    cause = OSError("reset")
+
+    def attempt() -> None:
+        try:
+            raise BUSY from cause
+        except ProviderFailure as error:
+            raise TryAgain(error) from cause
+
+    with pytest.raises(ProviderFailure) as caught:
+        Retry(0, lambda _s: None, lambda: 3600).run(attempt)
+    assert caught.value.__cause__ is cause
+
+
+@pytest.mark.parametrize("after_s", [60, 61, 1e9])
+def test_pause_beyond_the_deadline_fails_at_once(after_s: float) -> None:
+    pauses: list[float] = []
+    with pytest.raises(ProviderFailure) as caught:
+        Retry(5, pauses.append, lambda: 60).run(failing(1, after_s))
+    assert caught.value is BUSY
+    assert pauses == []
+
+
+def test_pause_that_ends_before_the_deadline_is_made() -> None:
+    assert pauses_of(1, after_s=59, remaining_s=60) == [59]
+
+
+def test_passed_deadline_allows_one_attempt_and_no_repetition() -> None:
+    pauses: list[float] = []
+    assert Retry(5, pauses.append, lambda: 0).run(failing(0)) == 1
+    with pytest.raises(ProviderFailure):
+        Retry(5, pauses.append, lambda: 0).run(failing(1))
+    assert pauses == []
+
+
+def test_other_errors_are_not_repeated() -> None:
+    attempts: list[int] = []
+
+    def attempt() -> None:
+        attempts.append(1)
+        raise Conflict("taken")
+
+    with pytest.raises(Conflict):
+        Retry(5, lambda _s: None, lambda: 3600).run(attempt)
+    assert len(attempts) == 1
+
+
+def test_cancellation_during_a_pause_ends_the_repeating() -> None:
+    def pause(_seconds: float) -> None:
+        raise Cancelled("x")
+
+    with pytest.raises(Cancelled):
+        Retry(5, pause, lambda: 3600).run(failing(1))
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("0", 0), ("7", 7), (" 120 ", 120)])
+def test_retry_after_in_seconds(header: str, seconds: float) -> None:
+    assert retry_after_s(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime((NOW + timedelta(seconds=90)).astimezone(timezone(timedelta(hours=2)))), 90),
+        ("Fri, 02 Jan 2026 03:04:35 -0000", 30),
+        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0),
+    ],
+)
+def test_retry_after_as_a_date(header: str, seconds: float) -> None:
+    assert retry_after_s(header, lambda: NOW) == seconds
+
+
+def test_retry_after_is_measured_from_now() -> None:
+    seconds = retry_after_s(format_datetime(datetime.now(timezone.utc) + timedelta(seconds=100), usegmt=True))
+    assert seconds
+    assert 90 < seconds <= 100
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "-5", "1.5", "Fri, 99 Jan 2026 03:04:05 GMT"])
+def test_retry_after_that_cannot_be_read_counts_as_absent(header: str | None) -> None:
+    assert retry_after_s(header) is None
+
+
+def test_digit_that_is_no_number_counts_as_absent() -> None:
+    """str.isdigit is true for a superscript, which headers (ISO 8859-1) can carry and float refuses."""
+    assert retry_after_s("²") is None
+
+
+def test_date_that_cannot_be_read_counts_as_absent_on_python_3_9(monkeypatch: pytest.MonkeyPatch) -> None:
+    """parsedate_to_datetime raises TypeError there, and ValueError from 3.10 on."""
+
+    def as_in_3_9(_text: str) -> datetime:
+        raise TypeError("cannot unpack non-iterable NoneType object")
+
+    monkeypatch.setattr("ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry.parsedate_to_datetime", as_in_3_9)
+    assert retry_after_s("soon") is None
