@@ -37,7 +37,6 @@ LONGEST_PAGE = 200
 _PASSES = 3
 # A server that gives the same page whatever it is asked for must not be asked for ever.
 _IDLE_PAGES = 3
-_LONGEST_TEXT = 1000
 _REQUEST_TIMEOUT = 408
 
 _GRPC_NAMES = {
@@ -144,7 +143,11 @@ class PxBackupClient:
         if kind.paged or index:
             query += [("enumerate_options.max_objects", str(page_size)), ("enumerate_options.object_index", str(index))]
         body = self._object(self._send("GET", _path(kind.path, self.org_id), query=query))
-        return list(body.get(kind.many) or []), int(body.get("total_count") or 0)
+        page, total = list(body.get(kind.many) or []), int(body.get("total_count") or 0)
+        if total and not page and not index:
+            # Taking this for an empty list would call a deletion done.
+            raise ProviderFailure(f"{self._http.server} announced {total} {kind.many} and sent none.", transient=True)
+        return page, total
 
     def inspect(self, kind: Kind, name: str, uid: str) -> Wire:
         """GET /v1/{kind}/{org_id}/{name}?uid=: the object with all its resources. Raises NotFound."""
@@ -229,7 +232,7 @@ def _meaning(answer: Answer) -> RecoveryError | None:
     if answer.status < 400:
         return None
     body = answer.body if isinstance(answer.body, Mapping) else {}
-    text = str(body.get("message") or body.get("error") or "no explanation").strip().rstrip(".")[:_LONGEST_TEXT]
+    text = str(body.get("message") or body.get("error") or "no explanation").strip().rstrip(".")
     code = body.get("code")
     name = _GRPC_NAMES.get(code, "") if isinstance(code, int) else ""
     if name in ("", "Unknown"):

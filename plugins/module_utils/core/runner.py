@@ -65,6 +65,8 @@ class Outcome:
     before: Record | None = None
 
 
+# A server's answer is part of it, and may be a whole page.
+_LONGEST_MESSAGE = 4000
 _ATTEMPTS = {CREATE: "create {}", DELETE: "delete {}", INSPECT_ONE: "inspect {}", INSPECT_ALL: "enumerate {}s"}
 
 
@@ -218,6 +220,8 @@ def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Re
     message = f"Failed to {_attempt(resource, operation)}{on}: {error.message}"
     if report.undo_errors:
         message = f"{message} Not everything could be put back: {'; '.join(report.undo_errors)}."
+    # Masked before it is cut: a secret cut in two is masked no more.
+    message = str(remove_values(message, module.no_log_values))[:_LONGEST_MESSAGE]
     result: dict[str, Any] = {
         "changed": report.changed,
         "operation": operation,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ...clients.px_backup import LONGEST_PAGE, PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest, NotFound
-from ...core.model import INSPECT_ALL, Record
+from ...core.model import CREATE, INSPECT_ALL, Record
 from .connection import path_problem
 from .records import Shape, provider_words, record_of
 from .references import part_of
@@ -57,20 +57,27 @@ class Catalog:
     def search(self, name: str | None, uid: str | None) -> Wire | None:
         """The one listed object that name, uid or both mean. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
         listed = self._client.enumerate(self._kind, [("name_filter", name)] if name else [])
-        named = [item for item in listed if (part_of(item, "name") == name if name else part_of(item, "uid") == uid)]
+        matches = [item for item in listed if (part_of(item, "name") == name if name else part_of(item, "uid") == uid)]
         if name and uid:
-            if not named:
-                others = [part_of(item, "name") for item in self._client.enumerate(self._kind) if part_of(item, "uid") == uid]
-                if others:
-                    raise InvalidRequest(f'name and uid do not agree: {uid} is the uid of "{others[0]}".')
-            elif not any(part_of(item, "uid") == uid for item in named):
-                uids = ", ".join(part_of(item, "uid") for item in named)
-                raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {uids}.')
-            named = [item for item in named if part_of(item, "uid") == uid]
-        if len(named) > 1:
-            uids = ", ".join(part_of(item, "uid") for item in named)
-            raise AmbiguousName(f'{len(named)} {self._kind.many} have the name "{name}"; say which by its uid: {uids}.')
-        return named[0] if named else None
+            matches = self._agreeing(name, uid, matches)
+        if len(matches) > 1:
+            raise AmbiguousName(f'{len(matches)} {self._kind.many} have the name "{name}"; say which by its uid: {_uids(matches)}.')
+        return matches[0] if matches else None
+
+    def _agreeing(self, name: str, uid: str, named: list[Wire]) -> list[Wire]:
+        """Those of the objects named ``name`` that have the uid as well."""
+        chosen = [item for item in named if part_of(item, "uid") == uid]
+        if not named:
+            others = [part_of(item, "name") for item in self._client.enumerate(self._kind) if part_of(item, "uid") == uid]
+            if others:
+                raise InvalidRequest(f'name and uid do not agree: {uid} is the uid of "{others[0]}".')
+        elif not chosen and self._task.operation == CREATE:
+            # A server may give a new object another uid than it was asked for: the second run must find what the first one made.
+            self._task.warn(f'"{name}" has the uid {_uids(named)}, not {uid}.')
+            return named
+        elif not chosen:
+            raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {_uids(named)}.')
+        return chosen
 
     def list_all(self, keep: Callable[[Wire], bool] | None = None, limited: bool = True) -> Iterator[Record]:
         """What the filters let through; ``keep``, the tags and (if ``limited``) max_objects choose here, everything else at the server."""
@@ -93,3 +100,7 @@ class Catalog:
             labels = (wire.get("metadata") or {}).get("labels") or {}
             if (keep is None or keep(wire)) and all(labels.get(key) == value for key, value in self.tags.items()):
                 yield wire
+
+
+def _uids(items: list[Wire]) -> str:
+    return ", ".join(part_of(item, "uid") for item in items)

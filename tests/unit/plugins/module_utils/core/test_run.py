@@ -256,6 +256,18 @@ def test_secret_is_masked_in_warnings(controller: Controller, operation: str) ->
     assert SECRET not in ended.printed
 
 
+def test_long_message_is_cut(controller: Controller) -> None:
+    ended = controller.run({"fake": backend_of(failing(Conflict("x" * 100_000)))}, operation=CREATE, name="one")
+    assert 1000 < len(ended.result["msg"]) < 5000
+
+
+@pytest.mark.parametrize("length", range(3900, 4001, 5))
+def test_no_part_of_a_secret_is_left_where_a_long_message_is_cut(controller: Controller, length: int) -> None:
+    world = failing(Conflict("x" * length + SECRET))
+    ended = controller.run({"fake": backend_of(world)}, operation=CREATE, name="one", token=SECRET)
+    assert SECRET[:4] not in ended.printed
+
+
 def test_secret_of_a_provider_that_was_not_chosen_is_masked_too(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its variable is set all the same, and a message may quote the environment."""
     monkeypatch.setenv("FAKE_TOKEN", SECRET)

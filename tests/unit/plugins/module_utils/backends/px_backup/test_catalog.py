@@ -64,14 +64,30 @@ def test_uid_says_which_of_two_is_meant(both: Bench) -> None:
     assert both.client.calls[-1] == ("inspect", both.path, "shop", "u-2")
 
 
-@pytest.mark.parametrize("operation", ["INSPECT_ONE", "DELETE", "CREATE"])
-@pytest.mark.parametrize(("by", "said"), [({"name": "shop", "uid": "u-2"}, "u-1"), ({"name": "other", "uid": "u-1"}, '"shop"')])
+@pytest.mark.parametrize(
+    ("operation", "by", "said"),
+    [
+        ("INSPECT_ONE", {"name": "shop", "uid": "u-2"}, "u-1"),
+        ("DELETE", {"name": "shop", "uid": "u-2"}, "u-1"),
+        ("INSPECT_ONE", {"name": "other", "uid": "u-1"}, '"shop"'),
+        ("DELETE", {"name": "other", "uid": "u-1"}, '"shop"'),
+        ("CREATE", {"name": "other", "uid": "u-1"}, '"shop"'),
+    ],
+)
 def test_name_and_uid_that_do_not_agree_are_refused(both: Bench, operation: str, by: dict[str, str], said: str) -> None:
     both.there()
     with pytest.raises(InvalidRequest, match="do not agree") as raised:
         both.run(operation, **by, **(both.options if operation == "CREATE" else {}))
     assert said in raised.value.message
     assert both.client.changes == []
+
+
+def test_create_finds_again_what_the_server_gave_another_uid(both: Bench) -> None:
+    both.there()
+    outcome = both.create(uid="u-2")
+    assert not outcome.changed
+    assert "u-1" in both.warnings
+    assert "u-2" in both.warnings
 
 
 def test_one_that_vanishes_between_list_and_look_is_absent(both: Bench) -> None:

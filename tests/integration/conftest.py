@@ -1,0 +1,11 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures of the integration tests."""
+
+from __future__ import annotations
+
+from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+
+__all__ = ["make_world", "modules", "playbooks", "simulator", "world"]
