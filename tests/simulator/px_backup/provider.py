@@ -225,7 +225,7 @@ def _bearer(call: Call) -> str:
 
 def _read_json(call: Call) -> None:
     try:
-        _ = call.json
+        call.json  # noqa: B018  read for its ValueError
     except ValueError as error:
         raise ApiError(INVALID_ARGUMENT, f"invalid JSON in the body: {error}") from error
 

@@ -269,7 +269,7 @@ def test_a_restore_deleted_on_its_way_writes_nothing(demo):
 
 def test_duplicates_of_a_backup_name_are_told_apart_by_uid(demo):
     demo.control.settings(unique_backup_names=False)
-    uids = [demo.back_up("b").json()["backup"]["metadata"]["uid"] for _ in range(2)]
+    uids = [demo.back_up("b").json()["backup"]["metadata"]["uid"] for _each in range(2)]
     assert len(set(uids)) == 2
     assert demo.get("/v1/backup/{org}").json()["total_count"] == "2"
     demo.send("DELETE", f"/v1/backup/{{org}}/b?uid={uids[0]}")

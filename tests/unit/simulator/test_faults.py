@@ -100,7 +100,7 @@ def test_stuck_sends_half_and_then_nothing(api):
     response = api.send("POST", "/v1/backuplocation", make_body(api), stream=True, timeout=0.3)
     assert response.status_code == 200
     with pytest.raises(requests.ConnectionError, match="timed out"):
-        _ = response.content
+        assert response.content
     assert time.monotonic() - began < 5
     assert locations(api) == ["store"]
 
@@ -141,15 +141,15 @@ def test_redirect_names_a_location_and_does_not_act(api):
 
 def test_a_rule_fires_once_by_default(api):
     api.control.add_fault("status", status=503)
-    assert [api.get(PATH).status_code for _ in range(3)] == [503, 200, 200]
+    assert [api.get(PATH).status_code for _each in range(3)] == [503, 200, 200]
     assert [(rule["seen"], rule["fired"]) for rule in api.control.faults()] == [(3, 1)]
 
 
 def test_times_counts_and_zero_is_always(api):
     api.control.add_fault("status", status=503, times=2)
-    assert [api.get(PATH).status_code for _ in range(3)] == [503, 503, 200]
+    assert [api.get(PATH).status_code for _each in range(3)] == [503, 503, 200]
     api.control.add_fault("status", status=500, times=0)
-    assert [api.get(PATH).status_code for _ in range(3)] == [500, 500, 500]
+    assert [api.get(PATH).status_code for _each in range(3)] == [500, 500, 500]
     api.control.clear_faults()
     assert api.get(PATH).status_code == 200
 
@@ -157,7 +157,7 @@ def test_times_counts_and_zero_is_always(api):
 def test_nth_is_counted_from_the_making_of_the_rule(api):
     api.get(PATH)
     api.control.add_fault("status", status=503, nth=2)
-    assert [api.get(PATH).status_code for _ in range(4)] == [200, 503, 200, 200]
+    assert [api.get(PATH).status_code for _each in range(4)] == [200, 503, 200, 200]
 
 
 def test_rules_narrow_by_method_route_and_path(api):

@@ -193,6 +193,7 @@ def test_what_could_not_be_put_back_is_in_the_message(controller: Controller, mo
 
 
 def test_missing_library_is_named_with_its_traceback(controller: Controller) -> None:
+    trace = ""
     try:
         import no_such_library_as_this  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
