@@ -16,19 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ..core.errors import (
-    AuthenticationFailed,
-    Conflict,
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    ProviderFailure,
-    RateLimited,
-    RecoveryError,
-    Unsupported,
-)
+from ..core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure
 from ..transport.http import Answer, HttpTransport, Query, Tls
 from ..transport.retry import Retry
+from .px_backup_answers import meaning, meaning_of_login
 
 Wire = Mapping[str, Any]
 
@@ -37,23 +28,6 @@ LONGEST_PAGE = 200
 _PASSES = 3
 # A server that gives the same page whatever it is asked for must not be asked for ever.
 _IDLE_PAGES = 3
-_REQUEST_TIMEOUT = 408
-
-_GRPC_NAMES = {
-    1: "Canceled", 2: "Unknown", 3: "InvalidArgument", 4: "DeadlineExceeded", 5: "NotFound", 6: "AlreadyExists", 7: "PermissionDenied",
-    8: "ResourceExhausted", 9: "FailedPrecondition", 10: "Aborted", 11: "OutOfRange", 12: "Unimplemented", 13: "Internal", 14: "Unavailable",
-    15: "DataLoss", 16: "Unauthenticated",
-}  # fmt: skip
-_KINDS: dict[str, type[RecoveryError]] = {
-    "InvalidArgument": InvalidRequest, "FailedPrecondition": InvalidRequest, "OutOfRange": InvalidRequest, "NotFound": NotFound,
-    "AlreadyExists": Conflict, "Aborted": Conflict, "PermissionDenied": AuthenticationFailed, "Unauthenticated": AuthenticationFailed,
-    "ResourceExhausted": RateLimited, "Unimplemented": Unsupported,
-}  # fmt: skip
-_BY_STATUS = {400: "InvalidArgument", 401: "Unauthenticated", 403: "PermissionDenied", 409: "AlreadyExists", 429: "ResourceExhausted", 501: "Unimplemented"}
-# The server sends many of its own errors as Unknown (HTTP 500); their text is all that tells them apart.
-_BY_TEXT = (
-    ("not found", "NotFound"), ("already exists", "AlreadyExists"), ("access denied", "PermissionDenied"), ("permission", "PermissionDenied"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,9 +81,9 @@ class PxBackupClient:
         self._login = login
         self._on_secret = on_secret
         self._renewal = threading.Lock()
-        self._http = HttpTransport(api_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=_meaning, authorization=self._bearer)
+        self._http = HttpTransport(api_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning, authorization=self._bearer)
         if login:
-            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=_meaning_of_login)
+            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning_of_login)
 
     def enumerate(self, kind: Kind, options: Query = (), page_size: int = LONGEST_PAGE) -> Iterator[Wire]:
         """GET /v1/{kind}/{org_id}: every object once; ``options`` are (name, value) of enumerate_options.
@@ -225,40 +199,3 @@ def _key(item: Wire) -> str:
 
 def _path(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
-
-
-def _meaning(answer: Answer) -> RecoveryError | None:
-    """The error that an answer means. The gRPC code decides, then the HTTP status; the text decides where both say nothing."""
-    if answer.status < 400:
-        return None
-    body = answer.body if isinstance(answer.body, Mapping) else {}
-    text = str(body.get("message") or body.get("error") or "no explanation").strip().rstrip(".")
-    code = body.get("code")
-    name = _GRPC_NAMES.get(code, "") if isinstance(code, int) else ""
-    if name in ("", "Unknown"):
-        by_text = (word for words, word in _BY_TEXT if words in text.lower())
-        name = next(by_text, "" if answer.status == 404 else _BY_STATUS.get(answer.status, name))
-    said = f"PX-Backup answered HTTP {answer.status}{f' ({name})' if name else ''}: {text}."
-    facts: dict[str, Any] = {"code": name or None, "http_status": answer.status, "request_id": answer.request_id}
-    if answer.status == 404 and name != "NotFound":
-        return Unsupported("the server knows no such call: is api_url the REST port (usually 10001) of PX-Backup 2.8.1 or later?", **facts)
-    if name == "Unauthenticated":
-        return AuthenticationFailed(f"{said} The token is wrong or has expired: renew it, or give auth_url, username and password.", **facts)
-    kind = _KINDS.get(name, ProviderFailure)
-    passing = kind is RateLimited or (kind is ProviderFailure and (answer.status >= 500 or answer.status == _REQUEST_TIMEOUT))
-    return kind(said, transient=passing, **facts)
-
-
-def _meaning_of_login(answer: Answer) -> RecoveryError | None:
-    """The same for the token endpoint, which answers ``{"error", "error_description"}``."""
-    if answer.status < 400:
-        return None
-    body = answer.body if isinstance(answer.body, Mapping) else {}
-    text = str(body.get("error_description") or body.get("error") or "no explanation")
-    said = f"the login at auth_url was answered with HTTP {answer.status}: {text}."
-    facts: dict[str, Any] = {"code": body.get("error"), "http_status": answer.status, "request_id": answer.request_id}
-    if answer.status == 429:
-        return RateLimited(said, transient=True, **facts)
-    if answer.status >= 500:
-        return ProviderFailure(said, transient=True, **facts)
-    return AuthenticationFailed(f"{said} Check auth_url, username and password.", **facts)
