@@ -43,6 +43,6 @@ options:
     type: list
     elements: str
   max_objects:
-    description: On O(operation=INSPECT_ALL), the most to return. Without it, all are returned.
+    description: On O(operation=INSPECT_ALL), the most to return. Without it, or with V(0), all are returned.
     type: int
 """

@@ -20,6 +20,7 @@ options:
     description:
       - The deadline of the whole task in seconds.
       - Past it the task fails, and what the provider is doing goes on. Run the task again to keep waiting.
+      - A request that is under way at the deadline and may change something is still given O(request_timeout) to be answered.
     type: int
     default: 3600
   wait_interval:

@@ -186,6 +186,7 @@ options:
   parallel_backup:
     description: (px_backup) Accepted with a warning, for tasks of the PX-Backup collection. PX-Backup has no such setting for a backup.
     type: bool
+    default: false
   backup_share:
     description: (px_backup) Accepted with a warning, for tasks of the PX-Backup collection. Sharing a backup is not covered yet.
     type: dict
@@ -388,7 +389,7 @@ steps:
       type: str
       sample: create backup
     status:
-      description: One of V(done), V(already done), V(failed), V(undone), V(left) and V(not started).
+      description: One of V(done), V(already done), V(failed), V(undone), V(not undone), V(left) and V(not started).
       returned: always
       type: str
       sample: left

@@ -294,7 +294,7 @@ steps:
       type: str
       sample: create restore
     status:
-      description: One of V(done), V(already done), V(failed), V(undone), V(left) and V(not started).
+      description: One of V(done), V(already done), V(failed), V(undone), V(not undone), V(left) and V(not started).
       returned: always
       type: str
       sample: left

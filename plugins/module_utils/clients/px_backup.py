@@ -123,6 +123,12 @@ class PxBackupClient:
             raise ProviderFailure(f"{self._http.server} announced {total} {kind.many} and sent none.", transient=True)
         return page, total
 
+    def version(self) -> tuple[int, ...]:
+        """GET /v1/version: major, minor and patch as numbers; empty when the server does not say them as such."""
+        said = self._object(self._send("GET", _path("version"))).get("version") or {}
+        parts = [str(said.get(part) or "") for part in ("major", "minor", "patch")]
+        return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
+
     def inspect(self, kind: Kind, name: str, uid: str) -> Wire:
         """GET /v1/{kind}/{org_id}/{name}?uid=: the object with all its resources. Raises NotFound."""
         answer = self._send("GET", _path(kind.path, self.org_id, name), query=[("uid", uid)])

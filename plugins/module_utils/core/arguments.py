@@ -76,6 +76,7 @@ def resolve(
     """
     operation, provider = params["operation"], params["provider"]
     known = {**COMMON, **providers[provider]}
+    params = _tidy(params, known)
     every = {**{name: option for options in providers.values() for name, option in options.items()}, **known}
     set_options = {name for name, option in every.items() if is_set(params.get(name), option)}
     task = Task(resource, operation, provider, {name: params.get(name) for name in known}, check_mode)
@@ -85,6 +86,18 @@ def resolve(
     if problems:
         raise InvalidRequest(" ".join(problems))
     return task
+
+
+def _tidy(params: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
+    """The parameters without what an empty template or a list written with commas leaves behind: empty and padded words."""
+    tidy = dict(params)
+    for name, option in known.items():
+        value = params.get(name)
+        if option.type == "list" and option.spec.get("elements") == "str" and value is not None:
+            tidy[name] = [word.strip() for word in value if word.strip()] or None
+        elif option.selects and value == "":
+            tidy[name] = None
+    return tidy
 
 
 def is_set(value: Any, option: Option) -> bool:
@@ -110,7 +123,7 @@ def _without_effect(task: Task, known: Mapping[str, Option], set_options: set[st
         option = known[name]
         if task.operation in option.operations:
             continue
-        users = f"only by {' and '.join(option.operations)}" if option.operations else "by no operation of this module"
+        users = f"only by {', '.join(option.operations)}" if option.operations else "by no operation of this module"
         text = f"operation {task.operation} does not use the option {name}: it is used {users}."
         if task.operation == DELETE and option.selects:
             yield f"{text} DELETE removes exactly what name or uid says; remove {name} to go on."
@@ -120,8 +133,9 @@ def _without_effect(task: Task, known: Mapping[str, Option], set_options: set[st
 
 def _with_environment(task: Task, known: Mapping[str, Option], environ: Mapping[str, str]) -> Task:
     options = dict(task.options)
+    ways = {option.way for name, option in known.items() if option.way and is_set(options[name], option)}
     for name, option in known.items():
-        if not is_set(options[name], option):
+        if not is_set(options[name], option) and (not option.way or not ways or option.way in ways):
             options[name] = next((environ[variable] for variable in option.env if environ.get(variable)), options[name])
         if option.secret and options[name]:
             task.hide(str(options[name]))

@@ -19,7 +19,8 @@ class Option:
     ``operations`` are those that use it; ``required_for`` those that cannot do without. ``selects`` marks what chooses among
     resources: on DELETE, given in vain, it would delete other than what the user means. ``env`` are the environment variables
     that stand in for it, the first one set wins. ``secret`` values never appear in output; ``spec`` is the rest of Ansible's
-    argument specification, word by word.
+    argument specification, word by word. ``way`` names the way of logging in that an option belongs to: what the task says of one way
+    keeps the environment from adding another.
     """
 
     type: str = "str"
@@ -29,6 +30,7 @@ class Option:
     env: tuple[str, ...] = ()
     secret: bool = False
     minimum: int | None = None
+    way: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
 
     def as_spec(self) -> dict[str, Any]:
@@ -56,5 +58,5 @@ COMMON: dict[str, Option] = {
     "tags": Option(type="dict", operations=(CREATE, DELETE, INSPECT_ALL), spec={"aliases": ["labels"]}),
     "name_filter": Option(operations=(INSPECT_ALL,), selects=True),
     "status": Option(type="list", operations=(INSPECT_ALL,), selects=True, spec={"elements": "str"}),
-    "max_objects": Option(type="int", operations=(INSPECT_ALL,), selects=True, minimum=1),
+    "max_objects": Option(type="int", operations=(INSPECT_ALL,), selects=True, minimum=0),
 }

@@ -17,7 +17,7 @@ from ansible.module_utils.common.parameters import remove_values
 from .arguments import Task, argument_spec, resolve
 from .errors import MissingLibrary, NotFound, RecoveryError
 from .fleet import TargetResult, perform_all
-from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, UNFINISHED, Record
+from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, PARTIAL, UNFINISHED, Record
 from .options import Option
 from .secrets import all_forms, environment_secrets
 from .steps import Plan, Report, cancel_on_sigterm, run_plan, would_change
@@ -86,19 +86,26 @@ def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Out
         return Outcome(_message(task, plan, plan.after, changed), changed, plan.after, before=found)
     if plan.steps:
         run_plan(plan, waiter, report, task["undo_timeout"])
-    after = (backend.find() if plan.steps else plan.after) if task.operation == CREATE else None
+    after = _seen_last(backend, plan) if task.operation == CREATE else None
     return Outcome(_message(task, plan, after, report.changed), report.changed, after, before=found)
+
+
+def _seen_last(backend: Backend, plan: Plan) -> Record | None:
+    if not plan.steps:
+        return plan.after
+    return plan.seen() if plan.seen else backend.find()
 
 
 def _message(task: Task, plan: Plan, after: Record | None, changed: bool) -> str:
     resource = task.resource.replace("_", " ")
+    part = ", but only in part" if after and after.status == PARTIAL else ""
     if not changed:
-        return plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already"
+        return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already") + part
     if task.check_mode:
         return f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):
         return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
-    return f"{resource.capitalize()} {plan.verb} successfully"
+    return f"{resource.capitalize()} {plan.verb} successfully{part}"
 
 
 def run(resource: str, backends: Mapping[str, type[Backend]], default_provider: str | None = None) -> None:

@@ -22,7 +22,8 @@ from .waiter import Waiter
 
 _PARALLEL = 16
 
-DONE, ALREADY_DONE, FAILED, UNDONE, LEFT, NOT_STARTED = "done", "already done", "failed", "undone", "left", "not started"
+DONE, ALREADY_DONE, FAILED, NOT_STARTED = "done", "already done", "failed", "not started"
+LEFT, UNDONE, NOT_UNDONE = "left", "undone", "not undone"
 
 
 class Progress(Enum):
@@ -39,11 +40,12 @@ def _not_begun() -> Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. ``do`` None: nothing is sent, only waited for.
+    """One thing to do, with one request that changes something. ``do`` None: nothing is sent, only waited for.
 
-    ``undo`` may be called after ``do`` failed or was never answered: it looks for itself what there is to put back. A
-    ``disruptive`` step leaves its target in a state that must not last, so that even the deadline undoes it. Nothing up to and
-    including a ``point_of_no_return`` that was carried out is undone.
+    ``undo`` may be called after ``do`` failed or was never answered, and for a step that an earlier run has done: it looks for
+    itself what there is to put back. What was never needed is no step. A ``disruptive`` step leaves its target in a state that
+    must not last, so that even the deadline undoes it. Nothing up to and including a ``point_of_no_return`` is undone once its
+    request may have been carried out.
     """
 
     name: str
@@ -60,18 +62,28 @@ class Step:
 class Plan:
     """The steps to a goal and the record that will be there afterwards (None: nothing). No steps: unchanged.
 
-    ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing.
+    ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing. ``seen``
+    gives the record as the steps saw it last, so that a success that was seen needs no further look.
     """
 
     steps: tuple[Step, ...] = ()
     after: Record | None = None
     verb: str = "created"
     why_unchanged: str = ""
+    seen: Callable[[], Record | None] | None = None
 
     @property
     def changes(self) -> bool:
         """Whether carrying it out sends anything; waiting alone is no change."""
         return any(step.do for step in self.steps)
+
+
+@dataclass
+class _Begun:
+    """A step that this run or an earlier one has begun; ``passed`` once its request may have been carried out."""
+
+    step: Step
+    passed: bool = False
 
 
 @dataclass
@@ -99,18 +111,18 @@ def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -
     the next run to go on waiting.
     """
     report.statuses.update({step.name: NOT_STARTED for step in plan.steps})
-    started: list[Step] = []
+    started: list[_Begun] = []
     try:
         _carry_out(plan.steps, waiter, report, started)
     except BaseException as error:
         waiter.cancel()
-        if not isinstance(error, WaitTimeout) or any(step.disruptive for step in started):
+        if not isinstance(error, WaitTimeout) or any(begun.step.disruptive for begun in started):
             waiter.begin_undo(undo_budget_s)
             _undo(started, report)
         raise
 
 
-def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[Step]) -> None:
+def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[_Begun]) -> None:
     by_name = {step.name: step for step in steps}
     unknown = [need for step in steps for need in step.needs if need not in by_name]
     if unknown or len(by_name) != len(steps):
@@ -137,35 +149,37 @@ def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: l
         raise min(failures, key=lambda error: (isinstance(error, Cancelled), isinstance(error, WaitTimeout)))
 
 
-def _carry(step: Step, waiter: Waiter, report: Report, started: list[Step]) -> None:
+def _carry(step: Step, waiter: Waiter, report: Report, started: list[_Begun]) -> None:
     if waiter.cancelled:
-        raise Cancelled("the task was cancelled")
-    report.statuses[step.name] = FAILED
+        raise Cancelled("the task was cancelled.")
     progress = step.done()
+    begun = _Begun(step, passed=progress is not Progress.NO)
+    if step.do:
+        # A step that a dead run began or finished is ours to undo as well.
+        started.append(begun)
     if progress is Progress.DONE:
         report.statuses[step.name] = ALREADY_DONE
         return
+    report.statuses[step.name] = FAILED
     try:
-        if step.do:
-            # A step that a dead run began is ours to undo as well.
-            started.append(step)
-            if progress is Progress.NO:
-                step.do()
-                report.changed = True
+        if step.do and progress is Progress.NO:
+            step.do()
+            begun.passed = report.changed = True
         if step.wait:
             step.wait()
     except (Cancelled, WaitTimeout):
         report.statuses[step.name] = LEFT
         raise
     except OutcomeUnknown:
-        report.changed = True
+        begun.passed = report.changed = True
         raise
     report.statuses[step.name] = DONE
 
 
-def _undo(started: Sequence[Step], report: Report) -> None:
-    for step in reversed(started):
-        if step.point_of_no_return and report.statuses[step.name] == DONE:
+def _undo(started: Sequence[_Begun], report: Report) -> None:
+    for begun in reversed(started):
+        step = begun.step
+        if step.point_of_no_return and begun.passed:
             return
         if not step.undo:
             continue
@@ -173,7 +187,7 @@ def _undo(started: Sequence[Step], report: Report) -> None:
             step.undo()
             report.statuses[step.name] = UNDONE
         except Exception as error:  # noqa: BLE001  One thing that cannot be put back must not keep the rest from being put back.
-            report.statuses[step.name] = LEFT
+            report.statuses[step.name] = NOT_UNDONE
             report.undo_errors.append(f"{step.name}: {error if isinstance(error, RecoveryError) else repr(error)}")
 
 

@@ -37,6 +37,8 @@ class Waiter:
     ) -> None:
         self._cancelled = threading.Event()
         self._undoing = False
+        # A cancellation comes from another thread, and must not slip in after the undoing has begun.
+        self._turn = threading.Lock()
         self._clock = clock
         self._sleep = sleep or self._cancelled.wait
         self._given_sleep = sleep
@@ -63,8 +65,9 @@ class Waiter:
 
     def cancel(self) -> None:
         """End all pauses; from now on each of them raises Cancelled, until the undoing begins."""
-        if not self._undoing:
-            self._cancelled.set()
+        with self._turn:
+            if not self._undoing:
+                self._cancelled.set()
 
     @property
     def cancelled(self) -> bool:
@@ -72,14 +75,15 @@ class Waiter:
 
     def begin_undo(self, budget_s: float) -> None:
         """Set a new deadline for putting things back; a second cancellation no longer interrupts."""
-        self._undoing = True
-        self._cancelled.clear()
+        with self._turn:
+            self._undoing = True
+            self._cancelled.clear()
         self._deadline = self._clock() + budget_s
 
     def pause(self, seconds: float) -> None:
         """Sleep, at most until the deadline. Raises Cancelled when the task is cancelled."""
         if self.cancelled or self._sleep(min(seconds, self.remaining_s)) or self.cancelled:
-            raise Cancelled("the task was cancelled")
+            raise Cancelled("the task was cancelled.")
 
     def pauses(self) -> Iterator[float]:
         """The pauses of one wait in seconds: 1, 1.5, 2.25, ... up to the interval."""
@@ -107,8 +111,15 @@ class Waiter:
                 trouble = error
             if self.remaining_s <= 0:
                 break
-            self.pause(pause_s)
+            try:
+                self.pause(pause_s)
+            except Cancelled as cancelled:
+                raise Cancelled(cancelled.message, record=_as_record(seen)) from cancelled
         message = unfinished(seen)
         if trouble:
             message = f"{message} The last look failed: {trouble.message}"
-        raise WaitTimeout(message, record=seen if isinstance(seen, Record) else None) from trouble
+        raise WaitTimeout(message, record=_as_record(seen)) from trouble
+
+
+def _as_record(seen: object) -> Record | None:
+    return seen if isinstance(seen, Record) else None

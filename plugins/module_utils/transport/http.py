@@ -127,6 +127,8 @@ class HttpTransport:
     def _exchange(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None, form: Mapping[str, str] | None) -> Answer:
         tls = self._tls
         cert = (tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert
+        # A read need not outlast the task. What may change something is given its time, because its answer tells what happened.
+        limit_s = min(self._timeout_s, max(1.0, self._retry.remaining_s())) if method == "GET" else self._timeout_s
         response = self._session.request(
             method,
             self._base_url + path,
@@ -135,7 +137,7 @@ class HttpTransport:
             data=form,
             # An auth callable also keeps requests from replacing the header by what it finds in a .netrc file.
             auth=self._authorize,
-            timeout=(min(self._timeout_s, _CONNECT_TIMEOUT_S), self._timeout_s),
+            timeout=(min(limit_s, _CONNECT_TIMEOUT_S), limit_s),
             # Given with each request: on the session, REQUESTS_CA_BUNDLE in the environment would win over it.
             verify=(tls.ca_path or True) if tls.verify else False,
             cert=cert,
@@ -219,4 +221,7 @@ def _reason(cause: Exception) -> str:
     while getattr(reason, "reason", None) or (getattr(reason, "args", None) and isinstance(reason.args[-1], Exception)):
         reason = getattr(reason, "reason", None) or reason.args[-1]
     text = str(reason.args[-1] if getattr(reason, "args", None) else reason)
-    return text.rpartition("object at 0x")[2].partition(">: ")[2] or text
+    if "WRONG_VERSION_NUMBER" in text:
+        return "the server does not speak TLS there; is the scheme http instead of https?"
+    # urllib3 begins with the object that failed, in one of two spellings.
+    return text.partition(">: ")[2] or text.partition("): ")[2] or text

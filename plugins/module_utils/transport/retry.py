@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from ..core.errors import RecoveryError
+from ..core.errors import Cancelled, OutcomeUnknown, RecoveryError
 
 T = TypeVar("T")
 
@@ -51,13 +51,20 @@ class Retry:
         for number in range(self.retries + 1):
             try:
                 return attempt()
-            except TryAgain as again:
+            except TryAgain as failure:
+                again = failure
                 # Half of the pause is drawn by chance, so that many tasks that failed together do not come back together.
                 growing_s = min(_FIRST_PAUSE_S * 2**number, _LONGEST_PAUSE_S) * (0.5 + self.jitter() / 2)
                 pause_s = max(growing_s, again.after_s or 0.0)
                 if number == self.retries or pause_s >= self.remaining_s():
                     raise again.error from again.error.__cause__
-            self.pause(pause_s)
+            try:
+                self.pause(pause_s)
+            except Cancelled:
+                if isinstance(again.error, OutcomeUnknown):
+                    # What may have been done must not be hidden by the cancellation.
+                    raise again.error from again.error.__cause__
+                raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from ...clients.px_backup import PxBackupClient, Wire
 from ...core.arguments import Task
-from ...core.errors import AuthenticationFailed, Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
+from ...core.errors import AuthenticationFailed, Cancelled, Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ...core.model import DELETING, FAILED, PARTIAL, UNFINISHED, Record
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .catalog import Catalog
 from .records import Shape, record_of
 from .references import part_of
-from .values import differences
+from .values import ECHOED_LATER, differences, without_none
 
 # How long a create whose answer was lost is looked for before it counts as not done, and how long a new object may stay unseen.
 _LOOK_AGAIN_S = 10.0
@@ -30,6 +30,13 @@ class Actions:
     def __init__(self, shape: Shape, client: PxBackupClient, task: Task, waiter: Waiter, catalog: Catalog) -> None:
         self._shape, self._kind = shape, shape.kind
         self._client, self._task, self._waiter, self._catalog = client, task, waiter, catalog
+        self._seen: Record | None = None
+
+    def result(self) -> Record | None:
+        """The object as it was seen last. Raises ProviderFailure when that is an end without success."""
+        if self._seen and self._seen.status not in UNFINISHED:
+            self.judge(self._seen)
+        return self._seen
 
     def create(self, body: Wire, given: Mapping[str, Any]) -> None:
         """Make the object. An answer that is lost, or a name that is taken, is looked into: an equal object is ours."""
@@ -38,6 +45,7 @@ class Actions:
         except (OutcomeUnknown, Conflict) as error:
             made = self._look_for_lost(error, given)
         self._catalog.known = (part_of(made, "name"), part_of(made, "uid"))
+        self._seen = record_of(self._shape, made)
 
     def _look_for_lost(self, error: OutcomeUnknown | Conflict, given: Mapping[str, Any]) -> Wire:
         """The object that a create without an answer may have made after all. Raises ``error`` with advice when there is none."""
@@ -64,6 +72,9 @@ class Actions:
         """Raise Conflict naming the options in which ``found`` is not what was asked for."""
         there = {**found.wire[self._shape.info_key], **found.details, "ownership": found.wire["metadata"].get("ownership")}
         there["cluster"] = found.details["cluster_ref"]
+        for option in ECHOED_LATER:
+            if option in given and option not in there:
+                self._task.warn(f"The server does not give {option} back, so what exists could not be compared with it.")
         different = differences(given, there)
         if different:
             raise Conflict(
@@ -78,15 +89,15 @@ class Actions:
             raise NotFound("it disappeared before its labels were updated.")
         metadata = found.wire["metadata"]
         kept = {key: metadata[key] for key in ("name", "uid", "org_id", "owner", "ownership") if metadata.get(key)}
-        body: dict[str, Any] = {"metadata": {**kept, "labels": {**found.tags, **tags}}}
-        credential = found.wire[self._shape.info_key].get("cloud_credential_ref")
+        body: dict[str, Any] = {"metadata": {**without_none(kept), "labels": {**found.tags, **tags}}}
+        credential = without_none(found.wire[self._shape.info_key].get("cloud_credential_ref"))
         self._client.update(self._kind, {**body, "cloud_credential_ref": credential} if credential else body)
 
     def wait_for_labels(self, tags: Mapping[str, str]) -> None:
         def as_sent(seen: Record | None) -> bool:
             return seen is not None and all(seen.tags.get(key) == value for key, value in tags.items())
 
-        self._waiter.wait_until(self._catalog.look, as_sent, lambda _seen: "the labels were accepted but are not seen.")
+        self._seen = self._waiter.wait_until(self._catalog.look, as_sent, lambda _seen: "the labels were accepted but are not seen.")
 
     def delete(self, found: Record, query: Query) -> None:
         """Ask for the deletion; one that somebody else has brought about is as good."""
@@ -110,16 +121,18 @@ class Actions:
 
         def unfinished(seen: Record | None) -> str:
             word = seen.details["provider_status"] or "pending" if seen else "unknown"
-            uid = self._catalog.known[1] if self._catalog.known else "unknown"
-            return f"it is not finished before the deadline of {self._task['wait_timeout']} s: its status is {word}, its uid {uid}. {_GOES_ON}"
+            return f"it is not finished before the deadline of {self._task['wait_timeout']} s: its status is {word}, its uid {self._uid}. {_GOES_ON}"
 
         try:
             seen = self._waiter.wait_until(self._catalog.look, finished, unfinished)
+        except Cancelled as error:
+            raise Cancelled(f"{error.message} Its uid is {self._uid}. {_GOES_ON}", record=error.record) from error
         except AuthenticationFailed as error:
             facts: dict[str, Any] = {"code": error.code, "http_status": error.http_status, "request_id": error.request_id}
             raise AuthenticationFailed(f"it was started, but can no longer be looked at: {error.message} {_GOES_ON}", **facts) from error
         if seen is None or seen.status == DELETING:
             raise NotFound("it disappeared while it was waited for: somebody is deleting it.", record=seen)
+        self._seen = seen
         self.judge(seen)
 
     def wait_until_gone(self) -> None:
@@ -132,8 +145,15 @@ class Actions:
                 text += " PX-Backup deletes it when its cluster and its backup location can be reached again; check that both are online."
             return f"{text} The deletion was accepted and goes on: run the task again to keep waiting."
 
-        self._waiter.wait_until(self._catalog.look, lambda record: record is None, unfinished)
+        try:
+            self._waiter.wait_until(self._catalog.look, lambda record: record is None, unfinished)
+        except Cancelled as error:
+            raise Cancelled(f"{error.message} The deletion was accepted and goes on: run the task again to see it end.", record=error.record) from error
         self._catalog.known = None
+
+    @property
+    def _uid(self) -> str:
+        return self._catalog.known[1] if self._catalog.known else "unknown"
 
     def judge(self, record: Record) -> None:
         """Warn or raise about an end that is not a full success."""

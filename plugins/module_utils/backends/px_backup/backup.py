@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
-from ...core.errors import Conflict
+from ...core.errors import Conflict, Unsupported
 from ...core.model import CREATE, UNFINISHED, Record
 from ...core.options import Option
 from ...core.steps import Plan, at_once
@@ -29,6 +29,7 @@ _LISTS = ("namespaces", "resource_types", "exclude_resource_types")
 _TEXTS = ("ns_label_selectors", "advanced_resource_label_selector", "backup_type")
 _FLAGS = ("skip_vm_auto_exec_rules", "direct_kdmp", "keep_cr_status")
 _MAPS = ("label_selectors", "volume_snapshot_class_mapping")
+_SINCE = {"keep_cr_status": (2, 8, 4), "advanced_resource_label_selector": (2, 8, 4), "volume_resource_only_policy_ref": (2, 9, 0)}
 _REFERENCES: dict[str, Kind] = {
     "backup_location_ref": BACKUP_LOCATION,
     "pre_exec_rule_ref": RULE,
@@ -70,7 +71,7 @@ class BackupBackend:
         if not sort:
             return listed
         ordered = sorted(listed, key=_SORT_KEYS[sort["sort_by"]], reverse=sort["sort_order"] == "Descending")
-        return islice(ordered, self._task["max_objects"])
+        return islice(ordered, self._task["max_objects"] or None)
 
     def plan_create(self, found: Record | None) -> Plan:
         return self._backups.plan_create(found, {**self._given(), "ownership": self._task["ownership"]}, self._prepare)
@@ -108,6 +109,7 @@ class BackupBackend:
     def _prepare(self) -> Wanted:
         """The request for a new backup, after seeing that its cluster and its location can be used."""
         given = self._given()
+        self._check_version(given)
         named = [name for name in _REFERENCES if name in given]
         cluster, *others = at_once(lambda: resolve_cluster(self._client, given), *(self._lookup(name, given[name]) for name in named))
         found = {"cluster_ref": cluster, **dict(zip(named, others))}
@@ -121,6 +123,20 @@ class BackupBackend:
             body["cluster"] = self._task["cluster"]
         # The API takes the type as a bare word and gives it back as an object.
         return Wanted(body, {**given, **typed, "backup_type": {"type": backup_type}})
+
+    def _check_version(self, given: Mapping[str, Any]) -> None:
+        """Raise Unsupported for an option that the server is too old for: it would ignore it, and back up something else."""
+        newer = {name: since for name, since in _SINCE.items() if name in given}
+        if not newer:
+            return
+        version = self._client.version()
+        shown = ".".join(str(part) for part in version)
+        for name, since in newer.items():
+            wanted = ".".join(str(part) for part in since)
+            if not version:
+                self._task.warn(f"The server does not tell its version; {name} needs {wanted} or later, and older ones ignore it.")
+            elif version < since:
+                raise Unsupported(f"{name} needs PX-Backup {wanted} or later. The server is {shown}, and would ignore it.")
 
     def _lookup(self, name: str, wanted: Mapping[str, str]) -> Any:
         return lambda: resolve(self._client, _REFERENCES[name], wanted, name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ...clients.px_backup import LONGEST_PAGE, PxBackupClient, Wire
 from ...core.arguments import Task
-from ...core.errors import AmbiguousName, InvalidRequest, NotFound
+from ...core.errors import AmbiguousName, InvalidRequest, NotFound, ProviderFailure
 from ...core.model import CREATE, INSPECT_ALL, Record
 from .connection import path_problem
 from .records import Shape, provider_words, record_of
@@ -49,10 +49,16 @@ class Catalog:
             return None
         try:
             wire = self._client.inspect(self._kind, *self.known)
-        except NotFound:
-            return None
+        except NotFound as error:
+            if error.http_status == 404 or not self._is_listed(*self.known):
+                return None
+            # The words "not found" in an internal error may be about something else, such as its cluster.
+            raise ProviderFailure(error.message, code=error.code, http_status=error.http_status, transient=True) from error
         record = record_of(self._shape, wire)
         return record if record.uid in ("", self.known[1]) else None
+
+    def _is_listed(self, name: str, uid: str) -> bool:
+        return any(part_of(item, "uid") == uid for item in self._client.enumerate(self._kind, [("name_filter", name)]))
 
     def search(self, name: str | None, uid: str | None) -> Wire | None:
         """The one listed object that name, uid or both mean. Raises AmbiguousName, and InvalidRequest when the two do not agree."""
@@ -76,12 +82,12 @@ class Catalog:
             self._task.warn(f'"{name}" has the uid {_uids(named)}, not {uid}.')
             return named
         elif not chosen:
-            raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {_uids(named)}.')
+            raise InvalidRequest(f'name and uid do not agree: "{name}" has the uid {_uids(named)}, not {uid}.')
         return chosen
 
     def list_all(self, keep: Callable[[Wire], bool] | None = None, limited: bool = True) -> Iterator[Record]:
         """What the filters let through; ``keep``, the tags and (if ``limited``) max_objects choose here, everything else at the server."""
-        limit = self._task["max_objects"] if limited else None
+        limit = (self._task["max_objects"] or None) if limited else None
         options: list[tuple[str, str]] = [(name, self._task[name]) for name in ("name_filter", "cluster_name_filter", "cluster_uid_filter") if self._task[name]]
         options += [("owners", owner) for owner in self._task["owners"] or []]
         options += [("status", word) for word in provider_words(self._shape, self._task["status"] or [])]

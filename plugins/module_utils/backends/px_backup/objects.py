@@ -19,6 +19,7 @@ from ...transport.http import Query
 from .actions import Actions, why
 from .catalog import Catalog
 from .records import Shape, record_of
+from .values import without_none
 
 # What PX-Backup itself gave up. CloudBackupMissing is not among them: the data may be whole, and only out of reach.
 _REPLACEABLE = ("Failed", "Aborted", "Invalid")
@@ -58,7 +59,7 @@ class Objects:
             wait=self._actions.wait_until_done if self._task["wait"] else None,
             needs=tuple(step.name for step in clearing),
         )
-        return Plan((*clearing, create), after=self._prediction(wanted))
+        return Plan((*clearing, create), after=self._prediction(wanted), seen=self._actions.result)
 
     def _refuse_failed(self, found: Record) -> None:
         if found.details["provider_status"] not in _REPLACEABLE:
@@ -77,10 +78,10 @@ class Objects:
         tags = self.catalog.tags
         labels = {**found.tags, **tags}
         if labels == found.tags:
-            return Plan((wait,) if waiting else (), after=found, why_unchanged=unchanged)
+            return Plan((wait,) if waiting else (), after=found, why_unchanged=unchanged, seen=self._actions.result)
         relabel = Step("update labels", do=lambda: self._actions.relabel(tags), wait=lambda: self._actions.wait_for_labels(tags))
         after = replace(found, tags=labels, wire={**found.wire, "metadata": {**found.wire["metadata"], "labels": labels}})
-        return Plan((relabel, wait) if waiting else (relabel,), after=after, verb="updated")
+        return Plan((relabel, wait) if waiting else (relabel,), after=after, verb="updated", seen=self._actions.result)
 
     def plan_delete(self, found: Record | None) -> Plan:
         """The way to its absence. Raises Conflict when it does not carry the labels given."""
@@ -113,12 +114,5 @@ class Objects:
     def metadata(self) -> dict[str, Any]:
         """The metadata of a create request."""
         task = self._task
-        optional = {"uid": task["uid"], "labels": self.catalog.tags, "ownership": _dense(task["ownership"])}
+        optional = {"uid": task["uid"], "labels": self.catalog.tags, "ownership": without_none(task["ownership"])}
         return {"name": task["name"], "org_id": task["org_id"], **{key: value for key, value in optional.items() if value}}
-
-
-def _dense(value: Any) -> Any:
-    """Suboptions that were not given are None, which the API must not see."""
-    if isinstance(value, Mapping):
-        return {key: _dense(entry) for key, entry in value.items() if entry is not None}
-    return [_dense(entry) for entry in value] if isinstance(value, list) else value

@@ -56,10 +56,10 @@ def _resources(required: bool) -> Option:
 CONNECTION: dict[str, Option] = {
     "api_url": Option(required_for=OPERATIONS, env=("PX_BACKUP_API_URL",)),
     "org_id": Option(required_for=OPERATIONS, env=("PX_BACKUP_ORG_ID",)),
-    "token": Option(secret=True, env=("PX_BACKUP_TOKEN",)),
-    "auth_url": Option(env=("PX_BACKUP_AUTH_URL",)),
-    "username": Option(env=("PX_BACKUP_USERNAME",)),
-    "password": Option(secret=True, env=("PX_BACKUP_PASSWORD",)),
+    "token": Option(way="token", secret=True, env=("PX_BACKUP_TOKEN",)),
+    "auth_url": Option(way="login", env=("PX_BACKUP_AUTH_URL",)),
+    "username": Option(way="login", env=("PX_BACKUP_USERNAME",)),
+    "password": Option(way="login", secret=True, env=("PX_BACKUP_PASSWORD",)),
     "ssl_config": Option(type="dict", spec=_SSL_CONFIG),
 }
 
@@ -137,6 +137,6 @@ BACKUP: dict[str, Option] = {
     ),
     # Accepted so that tasks of the PX-Backup collection run as they are: the API's create call has no such field.
     "cloud_credential_ref": _reference(),
-    "parallel_backup": Option(type="bool", operations=()),
+    "parallel_backup": Option(type="bool", operations=(), spec={"default": False}),
     "backup_share": Option(type="dict", operations=(), spec={"options": {"collaborators": _SHARED_WITH, "groups": _SHARED_WITH}}),
 }

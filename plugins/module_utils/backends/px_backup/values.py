@@ -13,8 +13,8 @@ from ...core.errors import InvalidRequest
 
 _OBJECT_TYPES = ("Invalid", "All", "VirtualMachine")
 _REFERENCES = ("name", "uid")
-# Taken by some servers that do not give them back: what cannot be seen cannot be called different.
-_ECHOED_LATER = ("keep_cr_status", "advanced_resource_label_selector", "volume_resource_only_policy_ref")
+# Not every server gives these back, and what cannot be seen cannot be called different.
+ECHOED_LATER = ("keep_cr_status", "advanced_resource_label_selector", "volume_resource_only_policy_ref")
 
 
 def text_map(option: str, value: Mapping[Any, Any] | None) -> dict[str, str]:
@@ -94,12 +94,19 @@ def without_nothing(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if value is not None and value not in ("", [], {})}
 
 
+def without_none(value: Any) -> Any:
+    """The value without its parts that are None: suboptions that were not given, and what a server writes out as null."""
+    if isinstance(value, Mapping):
+        return {key: without_none(entry) for key, entry in value.items() if entry is not None}
+    return [without_none(entry) for entry in value] if isinstance(value, list) else value
+
+
 def differences(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
     """What of ``wanted`` (option to value, only what the user gave) is not as ``there`` says, as sentences without an end."""
     return [
         f"{option} (asked for: {value!r}, there is: {there.get(option)!r})"
         for option, value in wanted.items()
-        if not _equal(option, value, there.get(option)) and (option in there or option not in _ECHOED_LATER)
+        if not _equal(option, value, there.get(option)) and (option in there or option not in ECHOED_LATER)
     ]
 
 

@@ -347,8 +347,18 @@ def test_number_below_its_minimum_is_an_error_and_the_minimum_is_not(name: str, 
     assert resolve_as_ansible_does({**CREATE_ONE, name: least})[name] == least
 
 
-def test_max_objects_of_zero_is_an_error() -> None:
-    assert "max_objects must be at least 1" in problem_of({"operation": INSPECT_ALL, "max_objects": 0})
+def test_negative_max_objects_is_an_error() -> None:
+    assert "max_objects must be at least 0" in problem_of({"operation": INSPECT_ALL, "max_objects": -1})
+
+
+@pytest.mark.parametrize(("given", "expected"), [(["a ", " b", ""], ["a", "b"]), (["", " "], None), ([], None)])
+def test_padded_and_empty_words_of_a_list_are_what_a_template_leaves_behind(given: list[str], expected: list[str] | None) -> None:
+    assert resolve_as_ansible_does({"operation": INSPECT_ALL, "status": given})["status"] == expected
+
+
+@pytest.mark.parametrize("nothing", [{"status": []}, {"status": [""]}, {"name_filter": ""}])
+def test_filter_that_is_empty_selects_nothing_in_vain(nothing: dict[str, Any]) -> None:
+    assert resolve_as_ansible_does({"operation": DELETE, "name": "one", **nothing}).operation == DELETE
 
 
 def test_everything_that_is_wrong_is_in_one_message() -> None:

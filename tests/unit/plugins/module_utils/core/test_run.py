@@ -189,7 +189,7 @@ def test_what_could_not_be_put_back_is_in_the_message(controller: Controller, mo
     monkeypatch.setattr(backend, "plan_create", lambda _self, _found: plan)
     ended = controller.run({"fake": backend}, operation=CREATE, name="one")
     assert ended.result["msg"] == 'Failed to create restore "one": taken Not everything could be put back: attach: still in use.'
-    assert ended.result["steps"] == [{"name": "attach", "status": "left"}, {"name": "start", "status": "failed"}]
+    assert ended.result["steps"] == [{"name": "attach", "status": "not undone"}, {"name": "start", "status": "failed"}]
 
 
 def test_missing_library_is_named_with_its_traceback(controller: Controller) -> None:

@@ -201,7 +201,7 @@ def test_failing_look_undoes_what_was_begun_but_not_its_own_step(error: Exceptio
     report, caught = fail(log.chain(log.step("a"), log.step("b", done=raising(error))), type(error))
     assert log.lines == ["do a", "undo a"]
     assert caught is error
-    assert report.statuses == {"a": "undone", "b": "failed"}
+    assert report.statuses == {"a": "undone", "b": "not started"}
 
 
 def test_step_without_undo_keeps_its_status() -> None:
@@ -227,7 +227,7 @@ def test_failing_undo_does_not_keep_others_from_being_undone_and_is_reported() -
     report, _error = fail(steps, KeyError)
     assert log.lines == ["do a", "do b", "do c", "undo d", "undo a"]
     assert report.undo_errors == ["c: ZeroDivisionError('oops')", "b: still in use"]
-    assert report.statuses == {"a": "undone", "b": "left", "c": "left", "d": "undone"}
+    assert report.statuses == {"a": "undone", "b": "not undone", "c": "not undone", "d": "undone"}
 
 
 def test_failing_undo_does_not_replace_the_error() -> None:
@@ -509,6 +509,34 @@ def test_step_in_flight_is_waited_for_and_not_done_again() -> None:
     assert log.lines == ["wait a"]
     assert report.statuses == {"a": "done"}
     assert not report.changed
+
+
+def test_step_that_an_earlier_run_has_done_is_undone_too() -> None:
+    """A VM that a dead run stopped must not stay stopped when this run fails."""
+    log = Log()
+    steps = log.chain(log.step("stop", done=lambda: Progress.DONE, disruptive=True), log.step("attach", do=raising(ProviderFailure("refused"))))
+    fail(steps, ProviderFailure)
+    assert log.lines == ["undo attach", "undo stop"]
+
+
+def test_deadline_undoes_what_an_earlier_run_disrupted() -> None:
+    log = Log()
+    steps = log.chain(log.step("stop", done=lambda: Progress.DONE, disruptive=True), log.step("attach", wait=raising(WaitTimeout("late"))))
+    fail(steps, WaitTimeout)
+    assert log.lines == ["do attach", "undo attach", "undo stop"]
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [{"wait": raising(ProviderFailure("lost"))}, {"do": raising(OutcomeUnknown("no answer"))}, {"done": lambda: Progress.DONE}],
+    ids=["wait failed", "unanswered", "done by an earlier run"],
+)
+def test_point_of_no_return_that_may_have_been_carried_out_is_not_undone(passed: dict[str, Any]) -> None:
+    """Swapping back onto disks whose deletion was accepted would lose both."""
+    log = Log()
+    steps = log.chain(log.step("swap"), log.step("delete", point_of_no_return=True, **passed), log.step("label", do=raising(ProviderFailure("refused"))))
+    fail(steps, ProviderFailure)
+    assert not {"undo swap", "undo delete"} & set(log.lines)
 
 
 def test_step_that_is_done_is_skipped() -> None:

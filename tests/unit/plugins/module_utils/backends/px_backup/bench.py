@@ -49,6 +49,10 @@ class FakeClient:
     """
 
     org_id = "default"
+    server_version: tuple[int, ...] = (2, 11, 0)
+
+    def version(self) -> tuple[int, ...]:
+        return self.server_version
 
     def __init__(self) -> None:
         self.objects: dict[str, list[Wire]] = {}

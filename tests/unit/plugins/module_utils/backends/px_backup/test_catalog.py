@@ -165,7 +165,7 @@ def test_status_given_twice_is_sent_once(restores: Bench) -> None:
     assert listing(restores).count(("status", "Success")) == 1
 
 
-@pytest.mark.parametrize("word", ["success", "Captured", "done", ""])
+@pytest.mark.parametrize("word", ["success", "Captured", "done"])
 def test_unknown_status_is_refused_before_any_request(restores: Bench, word: str) -> None:
     with pytest.raises(InvalidRequest, match=f'status "{word}".*PartialSuccess'):
         restores.list_all(status=[word])

@@ -18,6 +18,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     OutcomeUnknown,
     ProviderFailure,
     RecoveryError,
+    Unsupported,
     WaitTimeout,
 )
 
@@ -599,3 +600,57 @@ def test_name_that_no_path_can_carry_is_refused_before_any_request(both: Bench, 
     with pytest.raises(InvalidRequest, match="name must not contain"):
         attempt(both)
     assert both.client.calls == []
+
+
+# -- What success is said of
+
+
+def test_not_found_in_the_words_of_an_internal_error_is_no_absence(both: Bench) -> None:
+    """The server says "not found" of a missing cluster or secret as well; the object is listed all the same."""
+    both.there("Deleting")
+    both.client.progress["u-1"] = [NotFound("user store: secret not found", code="NotFound", http_status=500), "Deleting", GONE]
+    with pytest.raises(ProviderFailure, match="secret not found"):
+        both.run("INSPECT_ONE", name="shop")
+    both.client.progress["u-1"] = ["Deleting", NotFound("user store: secret not found", code="NotFound", http_status=500), "Deleting", GONE]
+    outcome = both.delete()
+    assert not outcome.changed
+    assert "shop" not in [item["metadata"]["name"] for item in both.client.objects[both.path]]
+
+
+def test_success_that_was_seen_is_not_looked_at_again(both: Bench) -> None:
+    """Another look could fail, and make a failure of a restore that is complete."""
+    both.create()
+    looks = [call for call in both.client.calls if call[0] == "inspect"]
+    both.client.calls.clear()
+    assert looks
+    assert both.create().record is not None
+
+
+def test_create_without_waiting_tells_what_the_answer_said(both: Bench) -> None:
+    outcome = both.create(wait=False)
+    assert outcome.record is not None
+    assert outcome.record.status == "pending"
+    assert not [call for call in both.client.calls if call[0] == "inspect"]
+
+
+def test_partial_end_is_in_the_message(both: Bench) -> None:
+    both.there("PartialSuccess")
+    assert both.create().message.endswith("but only in part")
+
+
+def test_labels_are_sent_without_what_the_server_writes_out_as_null(both: Bench) -> None:
+    both.there(ownership={"owner": "alice", "public": None, "groups": [{"id": "g", "access": None}]})
+    both.create(tags={"a": "1"})
+    (sent,) = [call for call in both.client.calls if call[0] == "update"]
+    assert "None" not in str(sent)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("keep_cr_status", True), ("advanced_resource_label_selector", "a=b"), ("volume_resource_only_policy_ref", {"name": "x"})]
+)
+def test_option_that_the_server_is_too_old_for_is_refused(backups: Bench, option: str, value: Any) -> None:
+    """It would be ignored, and something else backed up."""
+    backups.client.server_version = (2, 8, 1)
+    with pytest.raises(Unsupported, match=f"{option} needs PX-Backup 2"):
+        backups.create(**{option: value})
+    assert backups.client.changes == []
