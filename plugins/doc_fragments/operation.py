@@ -29,7 +29,8 @@ options:
       - Labels, as a map of text to text.
       - On O(operation=CREATE) the keys given are set, and compared with what exists; other labels are left alone.
       - On O(operation=INSPECT_ALL) all given must match.
-      - On O(operation=DELETE) they protect. What does not carry them is not deleted, and the task fails.
+      - On O(operation=DELETE) they protect. What does not carry them is not deleted, and the task fails. Where a rule chooses among many,
+        they narrow what it chooses from.
     type: dict
     aliases: [labels]
   name_filter:

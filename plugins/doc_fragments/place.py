@@ -15,6 +15,8 @@ options:
       - The address of the provider's API.
       - (px_backup) The REST port of PX-Backup, as V(https://px-backup.example.com:10001); required. Without a scheme, V(http://) is assumed
         and a warning is given. The environment variable E(PX_BACKUP_API_URL) stands in for it.
+      - (gce) Where Compute Engine is reached, as V(https://compute.googleapis.com), which is the default; for an endpoint of Private Service
+        Connect. The environment variable E(GCE_API_URL) stands in for it.
     type: str
   validate_certs:
     description: Whether the server's certificate is verified.
@@ -41,4 +43,16 @@ options:
     default: 5
 notes:
   - Proxies are taken from E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) in the environment of the module.
+"""
+
+    LOCATION = r"""
+options:
+  region:
+    description:
+      - (gce) The region, as V(europe-west1), of what belongs to a whole region. The environment variable E(GCP_REGION) stands in for it.
+    type: str
+  zone:
+    description:
+      - (gce) The zone, as V(europe-west1-b), of what belongs to one zone. The environment variable E(GCP_ZONE) stands in for it.
+    type: str
 """

@@ -12,27 +12,107 @@ version_added: "0.1.0"
 description:
   - Takes a backup, waits until it is complete, and says so only then.
   - (px_backup) A backup holds the applications of namespaces of a cluster, resources and volumes, in a backup location.
+  - (gce) A backup holds every persistent disk of a VM under one datetime, as snapshots or images, or the VM as a machine image; and, as
+    its manifest, the configuration of the VM, so that a VM that is gone can be built again.
   - Running a task twice takes one backup. The name is the backup's identity; another name takes another.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
 extends_documentation_fragment:
   - multicloud.recovery.attributes
   - multicloud.recovery.operation
+  - multicloud.recovery.gce_vm
   - multicloud.recovery.place
+  - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.px_backup
   - multicloud.recovery.px_backup.objects
+  - multicloud.recovery.gce
 options:
   provider:
     description: Where the backup is taken.
     type: str
-    choices: [px_backup]
+    choices: [gce, px_backup]
     default: px_backup
   name:
     description:
       - The name of the backup.
       - (px_backup) Required for O(operation=CREATE).
+      - (gce) It is the name of the VM and the datetime, as V(web-1-20260301-020000). On O(operation=CREATE) it stands for O(vm_name) and
+        O(snapshot_datetime).
+      - (gce) O(operation=DELETE) and O(operation=INSPECT_ONE) of an absent one, or of a part of a name, never touch another.
     type: str
+  snapshot_datetime:
+    description:
+      - (gce) On O(operation=CREATE), the datetime that names the backup, in UTC as V(20260301-020000). It is a label, not the moment of
+        saving; that is given for each disk in RV(backup.disks).
+      - A backup of that datetime that is complete is left as it is; one that is not is finished, or begun anew when what is missing
+        would be saved more than five minutes after the rest.
+      - Without it, each run takes a new backup. A run that finds that an earlier one died while it held the VM finishes that one.
+    type: str
+  method:
+    description:
+      - (gce) On O(operation=CREATE), what is made of the disks.
+      - V(snapshot) makes a snapshot of each. They are incremental.
+      - V(image) makes an image of each; images made earlier of the same VM are deprecated in favour of the new ones once these are ready.
+      - V(machine_image) makes one machine image of the VM, which holds all its disks as they are at one moment.
+    type: str
+    choices: [snapshot, image, machine_image]
+    default: snapshot
+  consistency:
+    description:
+      - (gce) On O(operation=CREATE), how well the disks of a running VM fit together. RV(backup.consistency) says what was reached.
+      - V(crash) saves them while the VM runs, as a power failure would leave them, each at a moment of its own.
+      - V(stopped) stops the VM, saves them, and starts it again as soon as all are read; it stays stopped if it was.
+      - V(application) asks the guest to write out all that it holds in memory first, which needs the guest agent or, on Windows, VSS. Not
+        for O(method=image).
+    type: str
+    choices: [crash, stopped, application]
+    default: crash
+  image_family:
+    description:
+      - (gce) On O(operation=CREATE) with O(method=image), the family that the image of the boot disk joins. Images of other disks join none.
+    type: str
+  exclude_disks:
+    description:
+      - (gce) On O(operation=CREATE), disks to leave out, by their device name or by their own name. Neither for O(method=machine_image) nor
+        with O(retire_source).
+    type: list
+    elements: str
+  storage_location:
+    description:
+      - (gce) On O(operation=CREATE), where the backup is stored, a region as V(europe-west1), or a group of regions as V(eu). Without it,
+        Compute Engine chooses.
+    type: str
+  manifest_dir:
+    description:
+      - (gce) On O(operation=CREATE), a folder on the machine where the module runs, to write the manifest to as well, as
+        C(VM-DATETIME.json) and readable by its owner alone. It holds the secrets that the metadata of the VM hold.
+    type: path
+  retire_source:
+    description:
+      - (gce) On O(operation=CREATE), whether the VM is stopped, saved, and deleted once every part of the backup is ready.
+      - The VM is only deleted if it is the very one that was saved, has not been started since, and is still held by this task. Disks that
+        are not set to be deleted with it stay.
+      - A VM that is gone already, with a complete backup, is unchanged.
+    type: bool
+    default: false
+  retention:
+    description:
+      - (gce) The rules by which O(operation=DELETE) chooses among the backups of O(vm_name). With several, each must release a backup.
+      - Only complete backups count and are deleted. The newest complete one is never deleted by a rule.
+      - With O(tags), only backups that carry them count and are chosen.
+    type: dict
+    suboptions:
+      keep_last:
+        description: Keeps this many of the newest, at least one.
+        type: int
+      older_than:
+        description: Releases what is older, as V(12h), V(30d) or V(2w). The age is that of the datetime in the name.
+        type: str
+      expired:
+        description: Releases what has expired. Backups of VMs are made without an expiry, so that with this rule none is released.
+        type: bool
+        default: false
   backup_location_ref:
     description: (px_backup) The backup location to write to. Required for O(operation=CREATE).
     type: dict
@@ -210,8 +290,15 @@ options:
         type: list
         elements: dict
         suboptions: *share
+notes:
+  - (gce) O(operation=DELETE) deletes every part of a backup, and the manifest when no other backup uses it. What could not be deleted is
+    listed, and the task fails.
+  - (gce) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
+  - (gce) O(wait=false) is refused where it would leave a VM stopped.
+  - (gce) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
 seealso:
   - module: multicloud.recovery.restore
+  - module: multicloud.recovery.snapshot
 """
 
 EXAMPLES = r"""
@@ -268,6 +355,95 @@ EXAMPLES = r"""
     name: shop-front
     labels:
       purpose: drill
+
+- name: Back up a VM while it runs
+  multicloud.recovery.backup:
+    provider: gce
+    project_id: shop-production
+    zone: europe-west1-b
+    service_account_file: /etc/ansible/shop-production.json
+    operation: CREATE
+    vm_name: web-1
+    snapshot_datetime: 20260301-020000
+    tags:
+      purpose: nightly
+
+- name: Back it up with all disks at one moment, which stops it for a short time
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: web-1
+    consistency: stopped
+    manifest_dir: /var/backups/manifests
+  register: before_upgrade
+
+- name: Back up all VMs that carry a label, eight at a time
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_filter:
+      backup: nightly
+    max_parallel: 8
+    storage_location: eu
+    tags:
+      purpose: nightly
+  register: fleet
+
+- name: Make images of a VM and, once they are ready, delete it
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: build-7
+    method: image
+    image_family: build
+    retire_source: true
+
+- name: Save a VM as one machine image
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: db-1
+    method: machine_image
+    consistency: application
+
+- name: Look at the newest backup of a VM
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: INSPECT_ONE
+    vm_name: web-1
+
+- name: List the backups of a VM that can be restored from
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: INSPECT_ALL
+    vm_name: web-1
+    status: [succeeded]
+  register: points
+
+- name: Delete the backups of a VM that are older than thirty days, but for the newest seven
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    vm_name: web-1
+    retention:
+      keep_last: 7
+      older_than: 30d
+    tags:
+      purpose: nightly
+
+- name: Delete one backup of a VM, every part of it
+  multicloud.recovery.backup:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    name: web-1-20260301-020000
 """
 
 RETURN = r"""
@@ -291,65 +467,217 @@ backup:
   description:
     - The backup. An empty dictionary after O(operation=DELETE).
     - On a failure, the backup as it was seen last, if it was seen.
-  returned: for O(operation=CREATE), O(operation=DELETE) and O(operation=INSPECT_ONE)
+  returned: for O(operation=CREATE) and O(operation=DELETE) of one, and O(operation=INSPECT_ONE)
   type: dict
   contains: &record
     name:
       description: The name.
       returned: always
       type: str
-      sample: nightly
+      sample: web-1-20260301-020000
     uid:
-      description: The uid; empty where check mode predicts a new one.
+      description:
+        - The uid; empty where check mode predicts a new one.
+        - (gce) The zone and the name, with a slash between them.
       returned: always
       type: str
-      sample: 5d2fb6b2-5c0b-4a8d-9d5e-6a8c3f3f6d53
+      sample: europe-west1-b/web-1-20260301-020000
     provider:
       description: The provider.
       returned: always
       type: str
-      sample: px_backup
+      sample: gce
     status:
-      description: One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
+      description:
+        - One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
+        - (gce) V(succeeded) only when every part is there and ready.
       returned: always
       type: str
       sample: succeeded
     created_at:
-      description: When it was made, RFC 3339 in UTC.
+      description:
+        - When it was made, RFC 3339 in UTC.
+        - (gce) When the first of its disks was saved.
       returned: always
       type: str
       sample: "2026-03-01T02:00:07Z"
     tags:
-      description: Its labels.
+      description: Its labels. (gce) But for those of this collection.
       returned: always
       type: dict
       sample: {env: prod}
     provider_status:
       description: The status in the provider's own word.
-      returned: always
+      returned: with O(provider=px_backup)
       type: str
       sample: Success
     reason:
       description: Why it has that status, if the provider says.
-      returned: always
+      returned: with O(provider=px_backup)
       type: str
       sample: ""
     metadata:
       description: The metadata as PX-Backup sends them.
-      returned: always
+      returned: with O(provider=px_backup)
       type: dict
       sample: {name: nightly, org_id: default}
     backup_info:
       description: Everything else as PX-Backup sends it. Its most used fields also stand beside it, under the same names.
-      returned: always
+      returned: with O(provider=px_backup)
       type: dict
       sample: {status: {status: Success}}
+    vm:
+      description: The VM.
+      returned: with O(provider=gce)
+      type: str
+      sample: web-1
+    zone:
+      description: The zone of the VM.
+      returned: with O(provider=gce)
+      type: str
+      sample: europe-west1-b
+    snapshot_datetime:
+      description: The datetime in its name.
+      returned: with O(provider=gce)
+      type: str
+      sample: 20260301-020000
+    method:
+      description: One of V(snapshot), V(image) and V(machine_image).
+      returned: with O(provider=gce)
+      type: str
+      sample: snapshot
+    consistency:
+      description:
+        - What was reached, V(crash), V(stopped) or V(application). A VM that was not running gives V(stopped), whatever was asked for.
+      returned: with O(provider=gce)
+      type: str
+      sample: crash
+    disks:
+      description: Its parts, in the order in which the VM has the disks. Of a machine image only one, whose device is V(*).
+      returned: with O(provider=gce)
+      type: list
+      elements: dict
+      contains:
+        device:
+          description: The device name under which the VM has the disk.
+          returned: always
+          type: str
+          sample: data
+        boot:
+          description: Whether the VM boots from it.
+          returned: always
+          type: bool
+          sample: false
+        kind:
+          description: V(snapshot), V(image) or V(machine_image).
+          returned: always
+          type: str
+          sample: snapshot
+        name:
+          description: The name of the snapshot, image or machine image.
+          returned: always
+          type: str
+          sample: web-1-data-20260301-020000-45402cdc0b
+        uid:
+          description: Its id; empty where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: "4815162342108150001"
+        path:
+          description: Its path, from C(projects/) on; empty where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: projects/shop-production/global/snapshots/web-1-data-20260301-020000-45402cdc0b
+        source_disk:
+          description: The path of the disk; empty for a machine image.
+          returned: always
+          type: str
+          sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data
+        size_gb:
+          description: The size of the disk in GiB; 0 for a machine image.
+          returned: always
+          type: int
+          sample: 200
+        status:
+          description: Its status, in the words of RV(backup.status).
+          returned: always
+          type: str
+          sample: succeeded
+        provider_status:
+          description: The same in Compute Engine's own word.
+          returned: always
+          type: str
+          sample: READY
+        created_at:
+          description: The recovery point of this disk, which is the moment when it was saved, RFC 3339 in UTC.
+          returned: always
+          type: str
+          sample: "2026-03-01T02:00:07Z"
+    expected_disks:
+      description: How many parts make it complete.
+      returned: with O(provider=gce)
+      type: int
+      sample: 2
+    skew_s:
+      description: The seconds between the first and the last recovery point in it.
+      returned: with O(provider=gce)
+      type: int
+      sample: 1
+    manifest_complete:
+      description: Whether the configuration of the VM is kept with it. If not, a VM that is gone can only be built again with a manifest from elsewhere.
+      returned: with O(provider=gce)
+      type: bool
+      sample: true
+    manifest_stored_in:
+      description: Where it is kept, V(description) of each part, V(template) for an instance template, or V(none).
+      returned: with O(provider=gce)
+      type: str
+      sample: template
+    manifest_fingerprint:
+      description: Sixteen hexadecimal digits that tell one configuration from another.
+      returned: with O(provider=gce)
+      type: str
+      sample: 3d9598ae90b80356
+    manifest:
+      description: The configuration of the VM as the API gave it. The values of its metadata, which may be secrets, are shown as digests.
+      returned: with O(provider=gce)
+      type: dict
+      sample: {version: 1, vm: web-1, zone: europe-west1-b}
+    vm_retired:
+      description: Whether the VM was deleted after it was saved, as O(retire_source) said, or was found to be gone.
+      returned: with O(provider=gce)
+      type: bool
+      sample: false
 backups:
-  description: The backups that the filters let through, each as RV(backup).
-  returned: for O(operation=INSPECT_ALL)
+  description:
+    - The backups that the filters let through, or those of the VMs of a task over many, each as RV(backup).
+    - Of O(operation=DELETE) with O(retention), those that were deleted or, in check mode, would be, oldest first.
+  returned: for O(operation=INSPECT_ALL), O(operation=CREATE) for many VMs, and O(operation=DELETE) of many
   type: list
   elements: dict
   contains: *record
+errors:
+  description: What failed, and why.
+  returned: when a task over many VMs, or O(operation=DELETE) of many, fails in part
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the VM, or of the backup that could not be deleted.
+      returned: always
+      type: str
+      sample: web-2
+    error:
+      description: What kind of failure it was, as RV(error), with its message.
+      returned: always
+      type: dict
+      sample: {kind: NotFound, message: VM "web-2" does not exist in zone europe-west1-b.}
+    steps:
+      description: What became of each step, as RV(steps).
+      returned: for a task over many VMs
+      type: list
+      elements: dict
+      sample: []
 error:
   description: What kind of failure it was, and what the provider's answer carried.
   returned: on failure
@@ -358,7 +686,7 @@ error:
     kind:
       description: >-
         One of V(AuthenticationFailed), V(NotFound), V(Conflict), V(AmbiguousName), V(InvalidRequest), V(Unsupported), V(RateLimited),
-        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown) and V(Cancelled).
+        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown), V(Cancelled) and V(NotYetPossible).
       returned: always
       type: str
       sample: Conflict
@@ -395,10 +723,11 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.gce.vm_backup import GceBackupBackend
 from ..module_utils.backends.px_backup.backup import BackupBackend
 from ..module_utils.core.runner import run
 
-BACKENDS = {"px_backup": BackupBackend}
+BACKENDS = {"gce": GceBackupBackend, "px_backup": BackupBackend}
 
 
 def main() -> None:

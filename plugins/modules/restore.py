@@ -13,27 +13,159 @@ description:
   - Brings data back from a backup, waits until that has succeeded, and says so only then.
   - (px_backup) A restore brings the applications of a backup back to a cluster, all of them or those chosen, under the same or other
     namespaces and storage classes.
+  - (gce) A restore brings a VM back to a backup, to snapshots or to an image, by exchanging its disks in place, by building it anew, or as
+    a new VM. The disks from before are kept until they are given up.
   - Running a task twice restores once. The name is the restore's identity; another name restores again.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
 extends_documentation_fragment:
   - multicloud.recovery.attributes
   - multicloud.recovery.operation
+  - multicloud.recovery.gce_vm
   - multicloud.recovery.place
+  - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.px_backup
   - multicloud.recovery.px_backup.objects
+  - multicloud.recovery.gce
 options:
   provider:
     description: Where the restore takes place.
     type: str
-    choices: [px_backup]
+    choices: [gce, px_backup]
     default: px_backup
   name:
     description:
       - The name of the restore.
       - (px_backup) Required for O(operation=CREATE).
+      - (gce) It becomes a label, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Several VMs may each
+        have a restore of one name.
+      - (gce) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as V(web-1-20260301-020000), or,
+        with O(rollback_of), is that name after V(rollback-of-). With O(snapshot_datetime=latest) a newer backup makes it another restore.
     type: str
+  snapshot_datetime:
+    description:
+      - (gce) On O(operation=CREATE), the backup of that datetime, in UTC as V(20260301-020000), or V(latest) for the newest complete one.
+      - Give one of O(snapshot_datetime), O(backup), O(snapshots), O(source_image), O(image_family) and O(rollback_of).
+    type: str
+  backup:
+    description: (gce) On O(operation=CREATE), the name of a backup, as V(web-1-20260301-020000). It must be one of O(vm_name).
+    type: str
+  snapshots:
+    description:
+      - (gce) On O(operation=CREATE), a map of device names to snapshots. Disks of the VM that are not in it are left alone.
+      - A snapshot that is of another disk, and was not made by this collection of that device of the VM, is refused, unless O(force) is set.
+    type: dict
+  source_image:
+    description:
+      - (gce) On O(operation=CREATE), an image for the boot disk, by name, or as V(projects/P/global/images/I) or
+        V(projects/P/global/images/family/F).
+      - An image that M(multicloud.recovery.backup) made stands for the whole backup that it is part of, with its other disks and its manifest.
+    type: str
+  image_family:
+    description:
+      - (gce) On O(operation=CREATE), a family of images, whose newest image that is not deprecated is taken as O(source_image).
+      - By name, or as V(projects/P/global/images/family/F).
+    type: str
+  rollback_of:
+    description:
+      - (gce) On O(operation=CREATE), the name of a restore. The VM goes back to the disks from before it, which that restore has kept.
+      - This is also the way out of a restore that was begun and cannot be finished.
+    type: str
+  strategy:
+    description:
+      - (gce) On O(operation=CREATE), how the VM is restored.
+      - V(in_place) makes new disks, stops the VM, exchanges the disks, and starts it again. The VM keeps its id, its addresses and all
+        else. Disks that the backup does not hold are left alone.
+      - V(replace) makes new disks, deletes the VM, and builds it again under its name, with its addresses and its configuration. It is
+        refused for what the VM would lose by that, unless O(allow_lost) says so.
+      - V(new) builds another VM, O(new_vm_name), and touches the original in no way.
+      - A VM that is gone is built again from the manifest of its backup, with V(in_place) too.
+    type: str
+    choices: [in_place, replace, new]
+    default: in_place
+  new_vm_name:
+    description:
+      - (gce) The name of the new VM. Required for O(strategy=new). C({vm}) in it stands for the name of the original, as in V({vm}-drill).
+    type: str
+  new_zone:
+    description:
+      - (gce) On O(operation=CREATE) with O(strategy=new), the zone of the new VM, in any region, if it is another than O(zone). Nothing is
+        read of O(zone) then, so that it may be down.
+      - On other operations, the zone in which to look for restores, instead of O(zone).
+    type: str
+  network:
+    description:
+      - (gce) On O(operation=CREATE), the network of a VM that is built, by name or path. Without it, that of the manifest.
+    type: str
+  subnetwork:
+    description:
+      - (gce) On O(operation=CREATE), the subnetwork of a VM that is built, by name or path.
+    type: str
+  ensure_network:
+    description:
+      - (gce) On O(operation=CREATE) with O(strategy=new), whether a network that is not there is made, with a subnetwork in every region.
+    type: bool
+    default: false
+  start:
+    description:
+      - (gce) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not there runs.
+      - Compute Engine starts every VM that it builds. With V(stopped), one that is built is stopped as soon as it was seen to be as it
+        should be; until then its guest has begun to boot. A VM that is restored in place is never started.
+    type: str
+    choices: [as_before, started, stopped]
+    default: as_before
+  old_disks:
+    description:
+      - (gce) On O(operation=CREATE), what becomes of the disks from before. V(keep) detaches and labels them; they cost what disks cost.
+      - V(delete) deletes them at the end, when the VM was seen to have its new disks and, if it is to run, to be RUNNING. That does not mean
+        that it has booted, or that the data is good.
+    type: str
+    choices: [keep, delete]
+    default: keep
+  preserve_external_ip:
+    description:
+      - (gce) On O(operation=CREATE), whether external addresses that are not reserved are reserved before the VM stops, because it would
+        lose them. They stay reserved, and cost.
+    type: bool
+    default: true
+  allow_lost:
+    description:
+      - (gce) On O(operation=CREATE), what may be lost when a VM is deleted and built again.
+      - The words are V(instance_groups), V(target_pools), V(network_endpoint_groups), V(iam_policy), V(resource_manager_tags),
+        V(internal_address) and V(external_address).
+    type: list
+    elements: str
+  manifest:
+    description:
+      - (gce) On O(operation=CREATE), the configuration for a VM that is built, as O(manifest_file) holds it, instead of that of the backup.
+    type: dict
+  manifest_file:
+    description:
+      - (gce) On O(operation=CREATE), a file with the configuration for a VM that is built, as M(multicloud.recovery.backup) writes it to its
+        C(manifest_dir).
+    type: path
+  machine_type:
+    description:
+      - (gce) On O(operation=CREATE), the machine type of a VM that is built, as V(e2-standard-4). Without it, that of the manifest, or
+        V(e2-medium) for a VM that is built from an image alone.
+    type: str
+  startup_script:
+    description:
+      - (gce) On O(operation=CREATE), the startup script of a VM that is built, instead of that of the manifest.
+    type: str
+  force:
+    description:
+      - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), and a VM that a managed instance group
+        made, and may build anew.
+      - On O(operation=DELETE), whether to give up what a restore kept that is not complete.
+    type: bool
+    default: false
+  delete_vm:
+    description:
+      - (gce) Whether O(operation=DELETE) of a restore with O(strategy=new) deletes the new VM and its disks. Without it, both stay.
+    type: bool
+    default: false
   backup_ref:
     description: (px_backup) The backup to restore from. Required for O(operation=CREATE). It must have succeeded, at least in part.
     type: dict
@@ -103,8 +235,15 @@ options:
       - V(Invalid) means not set, and the server then keeps it.
     type: str
     choices: [Invalid, Retain, Delete]
+notes:
+  - (gce) O(operation=DELETE) gives up what a completed restore kept, which is the disks from before. It never deletes a disk that is attached
+    to a VM, unless O(delete_vm) is set, and nothing of a restore that is not complete, unless O(force) is set.
+  - (gce) O(wait=false) is refused. It would leave a VM stopped in the middle of a restore.
+  - (gce) In check mode the task fails with the reason if the restore would be refused, missing permissions and quota included, and else
+    returns the record as it would be, with the recovery point of each disk.
 seealso:
   - module: multicloud.recovery.backup
+  - module: multicloud.recovery.snapshot
 """
 
 EXAMPLES = r"""
@@ -173,6 +312,117 @@ EXAMPLES = r"""
     # The connection comes from PX_BACKUP_API_URL, PX_BACKUP_TOKEN and PX_BACKUP_ORG_ID.
     operation: DELETE
     name: shop-drill
+
+- name: Bring a VM back to its newest complete backup, in place
+  multicloud.recovery.restore:
+    provider: gce
+    project_id: shop-production
+    zone: europe-west1-b
+    service_account_file: /etc/ansible/shop-production.json
+    operation: CREATE
+    name: after-ransomware-1
+    vm_name: web-1
+    snapshot_datetime: latest
+  register: rescued
+
+- name: Go back to the disks from before that restore
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: web-1
+    rollback_of: after-ransomware-1
+
+- name: Build a VM again under its name, with its addresses, from a backup
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: web-1
+    backup: web-1-20260301-020000
+    strategy: replace
+    allow_lost: [instance_groups]
+
+- name: Bring up a copy in another zone, to try the backup out, and leave it stopped
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    name: drill-2026-03
+    vm_name: web-1
+    snapshot_datetime: 20260301-020000
+    strategy: new
+    new_vm_name: web-1-drill
+    new_zone: europe-west1-c
+    network: drills
+    ensure_network: true
+    start: stopped
+
+- name: Bring all VMs of a tier back to the same datetime
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_filter:
+      tier: front
+    snapshot_datetime: 20260301-020000
+
+- name: Bring one disk of a VM back from a snapshot, and leave the others alone
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    name: data-of-monday
+    vm_name: web-1
+    snapshots:
+      data: web-1-data-before-upgrade
+
+- name: Build a VM from the newest image of a family
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    vm_name: web-9
+    new_vm_name: web-9
+    strategy: new
+    image_family: projects/debian-cloud/global/images/family/debian-12
+    machine_type: e2-small
+    startup_script: |
+      #!/bin/sh
+      apt-get install --yes nginx
+
+- name: Look at a restore, also while it runs elsewhere
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: INSPECT_ONE
+    name: after-ransomware-1
+    vm_name: web-1
+
+- name: List the restores that are not complete
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: INSPECT_ALL
+    status: [running, pending]
+  register: unfinished
+
+- name: Give up the disks from before, once the restored VM has proved good
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    name: after-ransomware-1
+    vm_name: web-1
+
+- name: End the drill, and delete the copy with its disks
+  multicloud.recovery.restore:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    name: drill-2026-03
+    new_zone: europe-west1-c
+    delete_vm: true
 """
 
 RETURN = r"""
@@ -196,65 +446,206 @@ restore:
   description:
     - The restore. An empty dictionary after O(operation=DELETE).
     - On a failure, the restore as it was seen last, if it was seen.
-  returned: for O(operation=CREATE), O(operation=DELETE) and O(operation=INSPECT_ONE)
+  returned: for O(operation=CREATE) of one, O(operation=DELETE) and O(operation=INSPECT_ONE)
   type: dict
   contains: &record
     name:
       description: The name.
       returned: always
       type: str
-      sample: nightly
+      sample: after-ransomware-1
     uid:
-      description: The uid; empty where check mode predicts a new one.
+      description:
+        - The uid; empty where check mode predicts a new one.
+        - (gce) The zone, the VM and the name, with slashes between them.
       returned: always
       type: str
-      sample: 5d2fb6b2-5c0b-4a8d-9d5e-6a8c3f3f6d53
+      sample: europe-west1-b/web-1/after-ransomware-1
     provider:
       description: The provider.
       returned: always
       type: str
-      sample: px_backup
+      sample: gce
     status:
-      description: One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
+      description:
+        - One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
+        - (gce) V(running) while a run holds the VM, V(pending) when it was begun and nobody goes on with it.
       returned: always
       type: str
       sample: succeeded
     created_at:
-      description: When it was made, RFC 3339 in UTC.
+      description:
+        - When it was made, RFC 3339 in UTC.
+        - (gce) When the first of its new disks was made.
       returned: always
       type: str
       sample: "2026-03-01T02:00:07Z"
     tags:
-      description: Its labels.
+      description: Its labels. (gce) Those of its new disks, but for those of this collection.
       returned: always
       type: dict
       sample: {env: prod}
     provider_status:
       description: The status in the provider's own word.
-      returned: always
+      returned: with O(provider=px_backup)
       type: str
       sample: Success
     reason:
       description: Why it has that status, if the provider says.
-      returned: always
+      returned: with O(provider=px_backup)
       type: str
       sample: ""
     metadata:
       description: The metadata as PX-Backup sends them.
-      returned: always
+      returned: with O(provider=px_backup)
       type: dict
       sample: {name: nightly, org_id: default}
     restore_info:
       description: Everything else as PX-Backup sends it. Its most used fields also stand beside it, under the same names.
-      returned: always
+      returned: with O(provider=px_backup)
       type: dict
       sample: {status: {status: Success}}
+    vm:
+      description: The VM that was restored; with O(strategy=new), the new one.
+      returned: with O(provider=gce)
+      type: str
+      sample: web-1
+    zone:
+      description: The zone of that VM.
+      returned: with O(provider=gce)
+      type: str
+      sample: europe-west1-b
+    strategy:
+      description:
+        - V(in_place), V(replace), V(new), V(gone) for a VM that was gone and was built again, or V(rollback) with O(rollback_of).
+      returned: with O(provider=gce)
+      type: str
+      sample: in_place
+    point:
+      description: The datetime of the backup that it went back to; empty where it was none.
+      returned: with O(provider=gce)
+      type: str
+      sample: 20260301-020000
+    disks:
+      description: The disks that it gave the VM.
+      returned: with O(provider=gce)
+      type: list
+      elements: dict
+      contains:
+        device:
+          description: The device name under which the VM has the disk.
+          returned: always
+          type: str
+          sample: data
+        disk:
+          description: The path of the disk, from C(projects/) on.
+          returned: always
+          type: str
+          sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data-025c8636de
+        uid:
+          description: Its id; empty where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: "4815162342108150003"
+        source:
+          description: The path of what it was made from.
+          returned: always
+          type: str
+          sample: projects/shop-production/global/snapshots/web-1-data-20260301-020000-45402cdc0b
+        old_disk:
+          description: The path of the disk whose place it took; empty where there was none.
+          returned: always
+          type: str
+          sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data
+        status:
+          description: The status of the disk in Compute Engine's own word.
+          returned: always
+          type: str
+          sample: READY
+        attached:
+          description: Whether the VM has it now.
+          returned: always
+          type: bool
+          sample: true
+        recovery_point_at:
+          description: When the data in it was saved, RFC 3339 in UTC; empty where that is not known. What was written later is not in it.
+          returned: always
+          type: str
+          sample: "2026-03-01T02:00:07Z"
+    old_disks:
+      description: The disks from before that are still there.
+      returned: with O(provider=gce)
+      type: list
+      elements: dict
+      contains:
+        disk:
+          description: The path of the disk, from C(projects/) on.
+          returned: always
+          type: str
+          sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data
+        uid:
+          description: Its id; empty where check mode predicts it.
+          returned: always
+          type: str
+          sample: "4815162342108150002"
+        kept:
+          description: Whether the restore was seen to its end, so that the disk is only kept.
+          returned: always
+          type: bool
+          sample: true
+    holder:
+      description: The id of the run that holds the VM for this restore; empty for none.
+      returned: with O(provider=gce)
+      type: str
+      sample: ""
+    step:
+      description: Of a restore that is not complete, the step that it has come to.
+      returned: with O(provider=gce)
+      type: str
+      sample: ""
+    next:
+      description: Of a restore that is not complete, the step that comes next.
+      returned: with O(provider=gce)
+      type: str
+      sample: ""
+    superseded_by:
+      description: The restore that took these disks off the VM again; empty for none.
+      returned: with O(provider=gce)
+      type: str
+      sample: ""
+    vm_status:
+      description: The status of the VM in Compute Engine's own word, or V(absent). V(RUNNING) does not mean that it has booted.
+      returned: with O(provider=gce)
+      type: str
+      sample: RUNNING
 restores:
-  description: The restores that the filters let through, each as RV(restore).
-  returned: for O(operation=INSPECT_ALL)
+  description: The restores that the filters let through, or those of the VMs of a task over many, each as RV(restore).
+  returned: for O(operation=INSPECT_ALL), and O(operation=CREATE) for many VMs
   type: list
   elements: dict
   contains: *record
+errors:
+  description: What failed, and why.
+  returned: when a task over many VMs fails in part
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the VM.
+      returned: always
+      type: str
+      sample: web-2
+    error:
+      description: What kind of failure it was, as RV(error), with its message.
+      returned: always
+      type: dict
+      sample: {kind: NotFound, message: there is no complete backup of VM "web-2" in zone europe-west1-b.}
+    steps:
+      description: What became of each step, as RV(steps).
+      returned: always
+      type: list
+      elements: dict
+      sample: []
 error:
   description: What kind of failure it was, and what the provider's answer carried.
   returned: on failure
@@ -263,7 +654,7 @@ error:
     kind:
       description: >-
         One of V(AuthenticationFailed), V(NotFound), V(Conflict), V(AmbiguousName), V(InvalidRequest), V(Unsupported), V(RateLimited),
-        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown) and V(Cancelled).
+        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown), V(Cancelled) and V(NotYetPossible).
       returned: always
       type: str
       sample: Conflict
@@ -300,10 +691,11 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.gce.vm_restore import GceRestoreBackend
 from ..module_utils.backends.px_backup.restore import RestoreBackend
 from ..module_utils.core.runner import run
 
-BACKENDS = {"px_backup": RestoreBackend}
+BACKENDS = {"gce": GceRestoreBackend, "px_backup": RestoreBackend}
 
 
 def main() -> None:

@@ -7,5 +7,6 @@
 from __future__ import annotations
 
 from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+from tests.harness.gce_worlds import gce_simulator, gce_world, make_gce_world
 
-__all__ = ["make_world", "modules", "playbooks", "simulator", "world"]
+__all__ = ["gce_simulator", "gce_world", "make_gce_world", "make_world", "modules", "playbooks", "simulator", "world"]

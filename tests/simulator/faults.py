@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+import signal as signals
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -25,14 +28,23 @@ ACTS_BY_DEFAULT = {
     "html": False,
     "empty": True,
     "redirect": False,
+    "signal": True,
+    "barrier": True,
+    "operation": True,
 }
+BARRIER_LIMIT_S = 30.0
 
 
 @dataclass
 class FaultRule:
     """One rule. None means: not narrowed. `nth` counts matching requests from 1 since the rule was made; `times` 0 means always.
 
-    `act`: "before" (the provider acts, then the fault), "after" (only for slow: waits, then acts) or "never"; None is the kind's own way.
+    `act`: "before" (the provider acts, then the fault), "after" (slow and signal: the fault, then the provider acts) or "never"; None is the kind's own way.
+    `status` kind: `status`, `body` or `reason` (the provider's own word), `retry_after`.
+    `signal`: `signal` (9; a number or a name) goes to process `pid`; with `seconds` that much after the request arrived, the answer going out as usual.
+    `barrier`: requests are held until `count` of them are, or for `seconds` (30), and then let go in order of arrival; rules of one `name` share a barrier.
+    `operation`: the operation that the request starts ends with `error` {code, message} and, when given, `http_status`; or takes `seconds`; or `never_ends`;
+    with `pid`, that process gets `signal` when the operation ends, or with `act` "before" as soon as it has begun.
     """
 
     id: int
@@ -49,6 +61,14 @@ class FaultRule:
     seconds: float | None = None
     act: str | None = None
     location: str | None = None
+    reason: str | None = None
+    pid: int | None = None
+    signal: int | str | None = None
+    count: int = 1
+    name: str | None = None
+    error: Mapping[str, Any] | None = None
+    http_status: int | None = None
+    never_ends: bool = False
     seen: int = 0
     fired: int = 0
 
@@ -72,12 +92,46 @@ class FaultRule:
         return ACTS_BY_DEFAULT[self.kind] if self.act is None else self.act != "never"
 
 
+class Barrier:
+    """Holds whoever arrives until enough are there."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._held: list[asyncio.Future[None]] = []
+
+    async def pass_through(self, limit_s: float) -> None:
+        """Returns when `count` are here, the first one first; or when the limit is reached."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.append(future)
+        if len(self._held) >= self._count:
+            for held in self._held:
+                if not held.done():
+                    held.set_result(None)
+            self._held.clear()
+            # The last one lets those go first that it has just woken.
+            for _turn in range(3):
+                await asyncio.sleep(0)
+            return
+        try:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(future, limit_s)
+        finally:
+            if future in self._held:
+                self._held.remove(future)
+
+
 class FaultBook:
     """All rules of a service; spent ones stay listed with their counts until removed."""
 
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
+        self._barriers: dict[str, Barrier] = {}
         self._next = 1
+
+    def barrier(self, rule: FaultRule) -> Barrier:
+        """The barrier of a rule; rules with one name, in one scope, share theirs."""
+        key = f"{rule.scope}/{rule.name}" if rule.name else str(rule.id)
+        return self._barriers.setdefault(key, Barrier(rule.count))
 
     def add(self, values: Mapping[str, Any]) -> FaultRule:
         """Makes a rule. Raises Refused for unknown fields or kinds and for a path that is no regular expression."""
@@ -93,6 +147,9 @@ class FaultBook:
             re.compile(values.get("path") or "")
         except re.error as error:
             raise Refused(f"path is not a regular expression: {error}") from error
+        _check_kind(values)
+        # A barrier is one thing that happens to `count` requests.
+        values = {"times": values.get("count", 1), **values} if values["kind"] == "barrier" else values
         rule = FaultRule(id=self._next, **values)
         self._next += 1
         self._rules.append(rule)
@@ -114,3 +171,19 @@ class FaultBook:
     def clear(self, scope: str | None) -> None:
         """Removes all rules, or those of one scope."""
         self._rules = [] if scope is None else [rule for rule in self._rules if rule.scope != scope]
+
+
+def _check_kind(values: Mapping[str, Any]) -> None:
+    """Raises Refused for a rule whose kind lacks what it needs."""
+    kind, pid = values["kind"], values.get("pid")
+    if kind == "signal" and pid is None:
+        raise Refused("a signal needs a pid")
+    if pid is not None and (not isinstance(pid, int) or pid <= 1):
+        raise Refused(f"pid must be a process, not {pid!r}")
+    number = values.get("signal")
+    if number is not None and (number not in signals.Signals.__members__ if isinstance(number, str) else number not in set(signals.Signals)):
+        raise Refused(f"no such signal: {number!r}")
+    if kind == "barrier" and not (isinstance(values.get("count"), int) and values["count"] >= 1):
+        raise Refused("a barrier needs a count of at least 1")
+    if kind == "operation" and not (values.get("error") or values.get("never_ends") or values.get("seconds") is not None or pid is not None):
+        raise Refused("an operation rule needs error, never_ends, seconds or pid")

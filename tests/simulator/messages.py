@@ -83,3 +83,5 @@ class Match:
     scope: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     target: Any = None
+    # A fault rule for what the call starts, to be carried out by the provider.
+    fault: Any = None

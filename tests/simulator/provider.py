@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from .messages import Answer, Call, Match
@@ -17,13 +17,15 @@ class Provider(Protocol):
     """One simulated cloud. All methods run in the one event loop thread, so no state needs a lock."""
 
     name: str
+    # How it calls what its state is divided into, such as "projects": the only key of dump_state.
+    scopes: str
     settings: Settings
 
     def identify(self, call: Call) -> Match:
         """Finds route and scope of a call; must not fail and must not change anything."""
 
-    def handle(self, call: Call, match: Match) -> Answer:
-        """Does what the call asks and answers it."""
+    def handle(self, call: Call, match: Match) -> Answer | Awaitable[Answer]:
+        """Does what the call asks and answers it; an answer that comes later is awaited while others are served."""
 
     def is_mutating(self, call: Call, match: Match) -> bool:
         """Whether the call would change something at the real provider."""
@@ -31,8 +33,8 @@ class Provider(Protocol):
     def log_body(self, call: Call) -> Any:
         """The body as the request log shows it: parsed, without secrets."""
 
-    def refuse(self, status: int, message: str) -> Answer:
-        """An error in the provider's own shape, for an HTTP status."""
+    def refuse(self, status: int, message: str, reason: str | None = None) -> Answer:
+        """An error in the provider's own shape, for an HTTP status; `reason` is the provider's own word where it has one."""
 
     def reject_token(self, call: Call, scope: str | None) -> Answer:
         """Revokes the presented token (within the scope, everywhere when None) and answers as for an expired one."""

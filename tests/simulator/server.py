@@ -18,12 +18,13 @@ from aiohttp import web
 from .application import make_application
 from .clock import Clock
 from .contract import contracts_directory
+from .gce.provider import Gce
 from .provider import Provider
 from .px_backup.provider import PxBackup
 from .service import Service
 
 # Every simulated provider; each is served on a port of its own.
-PROVIDERS: dict[str, Callable[[Clock], Provider]] = {"px_backup": PxBackup}
+PROVIDERS: dict[str, Callable[[Clock], Provider]] = {"px_backup": PxBackup, "gce": Gce}
 HOST = "127.0.0.1"
 CONTROL_TIMEOUT_S = 30
 # Requests that hang on purpose must not keep the server from stopping.
@@ -53,14 +54,16 @@ class ControlFailed(Exception):
 class Control:
     """A client of the control API. `scope` given here is the default of every method."""
 
-    def __init__(self, url: str, scope: str | None = None) -> None:
+    def __init__(self, url: str, scope: str | None = None, scopes: str = "orgs") -> None:
+        """`scopes`: how the provider calls what the state is divided into."""
         self.url = url
         self.scope = scope
+        self.scopes = scopes
         self._session = requests.Session()
 
     def scoped(self, scope: str) -> Control:
-        """The same simulator, narrowed to one organisation."""
-        return Control(self.url, scope)
+        """The same simulator, narrowed to one organisation or project."""
+        return Control(self.url, scope, self.scopes)
 
     def requests(self, since: int = 0, scope: str | None = None, mutating: bool | None = None) -> list[dict[str, Any]]:
         """The log, oldest first; only mutating or only reading requests when asked."""
@@ -96,14 +99,18 @@ class Control:
         self._send("POST", "advance", None, {"seconds": seconds})
 
     def state(self, scope: str | None = None) -> dict[str, Any]:
-        """Everything; of one organisation when there is a scope: {clusters, backups, ...}, {} when it does not exist."""
+        """Everything; of one organisation or project when there is a scope: {clusters, backups, ...}, {} when it does not exist."""
         narrowed = scope or self.scope
-        orgs = self._send("GET", "state", scope)["orgs"]
-        return orgs.get(narrowed, {}) if narrowed else {"orgs": orgs}
+        state = dict(self._send("GET", "state", scope))
+        return next(iter(state.values())).get(narrowed, {}) if narrowed else state
 
     def merge_state(self, scope: str | None = None, **parts: Any) -> None:
-        """Merges `clusters=[...]`, `backups=[...]`, ... into one organisation ("default" without a scope)."""
-        self._send("POST", "state", scope, {"orgs": {scope or self.scope or "default": parts}})
+        """Merges `clusters=[...]`, `backups=[...]`, ... into one organisation or project ("default" without a scope)."""
+        self._send("POST", "state", scope, {self.scopes: {scope or self.scope or "default": parts}})
+
+    def act(self, action: str, scope: str | None = None, **body: Any) -> Any:
+        """One of the provider's own actions."""
+        return self._send("POST", action, scope, body)
 
     def drop_state(self, scope: str | None = None) -> None:
         """Forgets an organisation, or everything."""
@@ -153,7 +160,7 @@ class SimulatorThread:
     @property
     def control(self) -> Control:
         """The control client, of all scopes."""
-        return Control(self.url)
+        return Control(self.url, scopes=self.service.provider.scopes)
 
     def start(self) -> SimulatorThread:
         """Returns when requests are answered. Raises RuntimeError when the server did not come up."""

@@ -7,17 +7,22 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import traceback
+from dataclasses import replace
 
 from aiohttp import web
 
 from .clock import Clock
 from .delivery import STUCK_S, abort, deliver, deliver_half, injected
-from .faults import FaultBook, FaultRule
+from .faults import BARRIER_LIMIT_S, FaultBook, FaultRule
 from .messages import Answer, Call, Match
 from .provider import Provider
 from .request_log import Entry, RequestLog, shown_headers
 from .settings import Settings
+from .signals import send_signal
+
+SIGNAL_PAUSE_S = 0.02
 
 
 class Service:
@@ -56,15 +61,16 @@ class Service:
         if rule is not None:
             entry.fault = rule.kind
             return await self._serve_fault(request, call, match, entry, rule)
-        answer = self._act(call, match, violations)
+        answer = await self._act(call, match, violations)
         entry.status = answer.status
         return await deliver(request, answer)
 
-    def _act(self, call: Call, match: Match, violations: list[str]) -> Answer:
+    async def _act(self, call: Call, match: Match, violations: list[str]) -> Answer:
         if violations and self.settings.get("strict_contract", match.scope):
             return self.provider.refuse(400, "contract: " + "; ".join(violations))
         try:
-            return self.provider.handle(call, match)
+            answer = self.provider.handle(call, match)
+            return await answer if inspect.isawaitable(answer) else answer
         except Exception as error:  # noqa: BLE001 - a bug in here must be seen by the test that met it
             traceback.print_exc()
             return self.provider.refuse(500, f"simulator bug: {type(error).__name__}: {error}")
@@ -72,7 +78,22 @@ class Service:
     async def _serve_fault(self, request: web.Request, call: Call, match: Match, entry: Entry, rule: FaultRule) -> web.StreamResponse:
         if rule.kind == "slow" and rule.act == "after":
             await asyncio.sleep(rule.seconds or 0)
-        answer = self._act(call, match, entry.contract_violations) if rule.acts else self.provider.refuse(rule.status or 503, "injected fault")
+        elif rule.kind == "barrier":
+            await self.faults.barrier(rule).pass_through(BARRIER_LIMIT_S if rule.seconds is None else rule.seconds)
+        elif rule.kind == "signal" and rule.pid is not None:
+            if rule.seconds:
+                asyncio.get_running_loop().call_later(rule.seconds, send_signal, rule.pid, rule.signal)
+            elif rule.act in ("after", "never"):
+                send_signal(rule.pid, rule.signal)
+        elif rule.kind == "operation":
+            match = replace(match, fault=rule)
+        refusal = self.provider.refuse(rule.status or 503, "injected fault", rule.reason)
+        answer = await self._act(call, match, entry.contract_violations) if rule.acts else refusal
+        if rule.kind == "signal" or (rule.kind == "operation" and rule.pid is not None and rule.act == "before"):
+            return await self._after_signal(request, entry, rule, answer)
+        if rule.kind in ("barrier", "operation"):
+            entry.status = answer.status
+            return await deliver(request, answer)
         if rule.kind in ("drop_before", "drop_after"):
             return await abort(request)
         if rule.kind in ("cut", "stuck"):
@@ -84,6 +105,16 @@ class Service:
         elif rule.kind == "expired_token":
             answer = self.provider.reject_token(call, rule.scope)
         else:
-            answer = injected(rule, self.provider.refuse(rule.status or 503, "injected fault"))
+            answer = injected(rule, refusal)
+        entry.status = answer.status
+        return await deliver(request, answer)
+
+    async def _after_signal(self, request: web.Request, entry: Entry, rule: FaultRule, answer: Answer) -> web.StreamResponse:
+        if rule.pid is not None and (not rule.seconds or rule.kind == "operation") and rule.act in (None, "before"):
+            send_signal(rule.pid, rule.signal)
+            # Whoever lives on handles the signal before it reads the answer.
+            await asyncio.sleep(SIGNAL_PAUSE_S)
+        if not rule.acts:
+            return await abort(request)
         entry.status = answer.status
         return await deliver(request, answer)

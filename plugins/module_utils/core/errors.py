@@ -15,8 +15,11 @@ class RecoveryError(Exception):
 
     ``code`` is the provider's own word or number, ``http_status`` and ``request_id`` are what its answer carried (None when
     there was no answer). ``transient`` is true when the same request may well succeed a little later. ``record`` is the
-    resource as it was seen last, when there is one.
+    resource as it was seen last, when there is one. ``leaves``: what was done before it stays as it is, because going back would
+    be wrong or would not help.
     """
+
+    leaves = refines = False
 
     def __init__(
         self,
@@ -38,8 +41,8 @@ class RecoveryError(Exception):
 
     @property
     def kind(self) -> str:
-        """The class name, which results carry as ``error.kind``."""
-        return type(self).__name__
+        """What results carry as ``error.kind``: the class name, of a refinement that of what it refines."""
+        return next(cls.__name__ for cls in type(self).__mro__ if not cls.__dict__.get("refines", False))
 
     def as_result(self) -> dict[str, Any]:
         """The structured part of a failed task's result."""
@@ -97,3 +100,9 @@ class OutcomeUnknown(ProviderFailure):
 
 class Cancelled(RecoveryError):
     """The task was asked to stop (SIGTERM, as a cancelled job sends it) and has undone what it could."""
+
+
+class NotYetPossible(ProviderFailure):
+    """The provider cannot do the last part of the work now, for want of capacity or quota. All is safe: run again later."""
+
+    leaves = refines = True

@@ -18,7 +18,8 @@ class Option:
 
     ``operations`` are those that use it; ``required_for`` those that cannot do without. ``selects`` marks what chooses among
     resources: on DELETE, given in vain, it would delete other than what the user means. ``env`` are the environment variables
-    that stand in for it, the first one set wins. ``secret`` values never appear in output; ``spec`` is the rest of Ansible's
+    that stand in for it, the first one set wins. ``secret`` values never appear in output; of a dictionary only its
+    ``secret_parts``, when it names any: the rest, such as a project's name, would mask what has nothing to hide. ``spec`` is the rest of Ansible's
     argument specification, word by word. ``way`` names the way of logging in that an option belongs to: what the task says of one way
     keeps the environment from adding another.
     """
@@ -29,6 +30,7 @@ class Option:
     selects: bool = False
     env: tuple[str, ...] = ()
     secret: bool = False
+    secret_parts: tuple[str, ...] = ()
     minimum: int | None = None
     way: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +41,21 @@ class Option:
         if self.secret:
             spec["no_log"] = True
         return spec
+
+
+def public_parts(providers: Mapping[str, Mapping[str, Option]], params: Mapping[str, Any]) -> set[str]:
+    """The texts within secret dictionaries that are no secrets."""
+    public: set[str] = set()
+    secret: set[str] = set()
+    for options in providers.values():
+        for name, option in options.items():
+            value = params.get(name)
+            if option.secret_parts and isinstance(value, Mapping):
+                public |= {str(part) for key, part in value.items() if key not in option.secret_parts}
+                secret |= {str(part) for key, part in value.items() if key in option.secret_parts}
+            elif option.secret and value:
+                secret.add(str(value))
+    return public - secret
 
 
 COMMON: dict[str, Option] = {

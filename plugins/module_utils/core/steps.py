@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
@@ -63,7 +63,12 @@ class Plan:
     """The steps to a goal and the record that will be there afterwards (None: nothing). No steps: unchanged.
 
     ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing. ``seen``
-    gives the record as the steps saw it last, so that a success that was seen needs no further look.
+    gives the record as the steps saw it last, so that a success that was seen needs no further look. ``leave`` is called last,
+    whatever became of the plan: it gives up what a run holds only while it lasts, such as a lock. ``state`` says after a failure
+    what an operator needs to know first.
+
+    ``removes`` makes it a deletion of many: the record that each step, by its name, belongs to. All steps are begun before any is
+    waited for, one that fails keeps no other from being carried out, and nothing is undone. ``note`` is said with its success.
     """
 
     steps: tuple[Step, ...] = ()
@@ -71,6 +76,10 @@ class Plan:
     verb: str = "created"
     why_unchanged: str = ""
     seen: Callable[[], Record | None] | None = None
+    leave: Callable[[], None] | None = None
+    state: Callable[[], str] | None = None
+    removes: Mapping[str, Record] | None = None
+    note: str = ""
 
     @property
     def changes(self) -> bool:
@@ -88,9 +97,13 @@ class _Begun:
 
 @dataclass
 class Report:
-    """What became of each step, kept up to date while the plan runs, so that a failure can tell."""
+    """What became of each step, kept up to date while the plan runs, so that a failure can tell.
+
+    ``errors`` are those of a deletion of many, by the name of the step; they end nothing else.
+    """
 
     statuses: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, RecoveryError] = field(default_factory=dict)
     undo_errors: list[str] = field(default_factory=list)
     changed: bool = False
 
@@ -107,28 +120,99 @@ def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -
     """Carry the plan out and keep ``report`` current.
 
     On any exception, a bug and a cancellation included, what was begun is undone in reverse on a budget of its own, and the
-    exception goes on. One exception to that: a WaitTimeout while nothing disruptive has begun leaves the provider at work, for
-    the next run to go on waiting.
+    exception goes on. Two exceptions to that: a WaitTimeout while nothing disruptive has begun leaves the provider at work, for
+    the next run to go on waiting; and an error that ``leaves`` all as it is.
     """
     report.statuses.update({step.name: NOT_STARTED for step in plan.steps})
     started: list[_Begun] = []
     try:
-        _carry_out(plan.steps, waiter, report, started)
+        if plan.removes is None:
+            _carry_out(plan.steps, waiter, report, started)
+        else:
+            _carry_out_each(plan.steps, waiter, report)
     except BaseException as error:
         waiter.cancel()
-        if not isinstance(error, WaitTimeout) or any(begun.step.disruptive for begun in started):
-            waiter.begin_undo(undo_budget_s)
+        waiter.begin_undo(undo_budget_s)
+        waits_on = isinstance(error, WaitTimeout) and not any(begun.step.disruptive for begun in started)
+        if not waits_on and not getattr(error, "leaves", False):
             _undo(started, report)
+        _tell_state(plan, error)
         raise
+    finally:
+        _leave(plan, report)
 
 
-def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[_Begun]) -> None:
+def _tell_state(plan: Plan, error: BaseException) -> None:
+    """Add to the error's message how things stand now, as far as that can be seen."""
+    if not plan.state or not isinstance(error, RecoveryError):
+        return
+    try:
+        error.message = f"{error.message} {plan.state()}"
+    except RecoveryError as trouble:
+        error.message = f"{error.message} How things stand could not be seen: {trouble.message}"
+
+
+def _leave(plan: Plan, report: Report) -> None:
+    try:
+        if plan.leave:
+            plan.leave()
+    except RecoveryError as error:
+        # It must not hide how the plan ended.
+        report.undo_errors.append(f"leaving: {error.message}")
+
+
+def _in_order(steps: Sequence[Step]) -> tuple[dict[str, Step], TopologicalSorter[str]]:
     by_name = {step.name: step for step in steps}
     unknown = [need for step in steps for need in step.needs if need not in by_name]
     if unknown or len(by_name) != len(steps):
         raise ValueError(f"The plan repeats a step's name or needs steps that it does not have: {unknown}")
     order = TopologicalSorter({step.name: step.needs for step in steps})
     order.prepare()
+    return by_name, order
+
+
+def _carry_out_each(steps: Sequence[Step], waiter: Waiter, report: Report) -> None:
+    """Begin all, in one thread, and then wait for all; what fails is left out, together with what needs it."""
+    by_name, order = _in_order(steps)
+    while order.is_active():
+        ready = order.get_ready()
+        possible = [by_name[name] for name in ready if all(report.statuses[need] in (DONE, ALREADY_DONE) for need in by_name[name].needs)]
+        for step in possible:
+            with _noted(step, report):
+                _begin(step, waiter, report)
+        for step in possible:
+            if report.statuses[step.name] == LEFT and step.name not in report.errors:
+                with _noted(step, report):
+                    if step.wait:
+                        step.wait()
+                    report.statuses[step.name] = DONE
+        order.done(*ready)
+
+
+def _begin(step: Step, waiter: Waiter, report: Report) -> None:
+    if waiter.cancelled:
+        raise Cancelled("the task was cancelled.")
+    progress = step.done()
+    if step.do and progress is Progress.NO:
+        step.do()
+        report.changed = True
+    report.statuses[step.name] = ALREADY_DONE if progress is Progress.DONE else LEFT
+
+
+@contextmanager
+def _noted(step: Step, report: Report) -> Iterator[None]:
+    try:
+        yield
+    except Cancelled:
+        raise
+    except RecoveryError as error:
+        report.changed = report.changed or isinstance(error, OutcomeUnknown)
+        report.errors[step.name] = error
+        report.statuses[step.name] = LEFT if isinstance(error, WaitTimeout) else FAILED
+
+
+def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[_Begun]) -> None:
+    by_name, order = _in_order(steps)
     running: dict[Future[None], str] = {}
     ended: list[Future[None]] = []
     with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="step") as pool:

@@ -55,6 +55,7 @@ class PxBackup:
     """The provider. `settings` come from outside, because the generic part reads them too."""
 
     name = "px_backup"
+    scopes = "orgs"
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -129,7 +130,7 @@ class PxBackup:
         except ValueError:
             return call.body.decode("utf-8", "replace")
 
-    def refuse(self, status: int, message: str) -> Answer:
+    def refuse(self, status: int, message: str, reason: str | None = None) -> Answer:
         """An error body of the gateway under this status."""
         return error_answer(status, CODE_OF_STATUS.get(status, 2), message)
 

@@ -19,10 +19,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records, vm_records, vm_restores
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, runner, steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = "ansible_collections.multicloud.recovery.plugins.modules"
@@ -30,9 +33,24 @@ COLLECTION = "multicloud.recovery."
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
 TABLE = re.compile(r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", re.DOTALL)
+# The record of a resource of which nothing is known but its kind, where every provider gives the same details.
+DETAILED = {"snapshot": snapshot_records.record_of(gce_objects.snapshot({}))}
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
+# The details of a VM's backup and restore.
+OF_VMS = {
+    "backup": {*vm_records.backup_record(BackupSet("", "", "", 1, "", "", 0, (), {}), None, "").details},
+    "restore": {*vm_restores.restore_details()},
+}
 # What stands in for the connection of an example that takes it from its environment or from the defaults of its play.
-ENVIRONMENT = {"PX_BACKUP_API_URL": "https://px", "PX_BACKUP_TOKEN": "T", "PX_BACKUP_ORG_ID": "default"}
+ENVIRONMENT = {
+    "PX_BACKUP_API_URL": "https://px",
+    "PX_BACKUP_TOKEN": "T",
+    "PX_BACKUP_ORG_ID": "default",
+    "GCP_PROJECT": "shop-production",
+    "GCP_ZONE": "europe-west1-b",
+}
+# What only a failure of many carries.
+OF_MANY = {"errors"}
 
 
 @functools.cache
@@ -258,19 +276,25 @@ def test_return_documents_every_common_key_of_a_record(documented: dict[str, Any
     common = {*model.Record("", "", "", "").as_diff(), "provider_status", "reason", *record.wire}
     assert common <= set(record.as_result())
     for key in (module, f"{module}s"):
-        assert common - keys_of(documented[module]["return"][key]) == set()
-        assert keys_of(documented[module]["return"][key]) - set(record.as_result()) == set()
+        assert (common | OF_VMS[module]) - keys_of(documented[module]["return"][key]) == set()
+        assert keys_of(documented[module]["return"][key]) - OF_VMS[module] - set(record.as_result()) == set()
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_return_documents_every_key_of_a_result(documented: dict[str, Any], module: str) -> None:
     returned = documented[module]["return"]
     options = {name: backend.OPTIONS for name, backend in backends(module).items()}
-    params = ArgumentSpecValidator(spec(module)).validate({"operation": "INSPECT_ALL"}).validated_parameters
+    params = ArgumentSpecValidator(spec(module)).validate({"operation": "INSPECT_ALL", "provider": sorted(options)[0]}).validated_parameters
     task = resolve(module, params, {"operation"}, options, ENVIRONMENT)
     real = {*runner._result(task, runner.Outcome("")), *runner._result(task, runner.Outcome("", records=[])), "error", "steps"}
     # Ansible documents these itself.
-    assert real - {"changed", "diff"} == set(returned)
+    assert real - {"changed", "diff"} == set(returned) - OF_MANY
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} & {*DETAILED}))
+def test_return_documents_exactly_the_keys_of_a_record(documented: dict[str, Any], module: str) -> None:
+    for key in (module, f"{module}s"):
+        assert keys_of(documented[module]["return"][key]) == set(DETAILED[module].as_result())
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, OutcomeUnknown, ProviderFailure, WaitTimeout
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
+    Cancelled,
+    Conflict,
+    NotYetPossible,
+    OutcomeUnknown,
+    ProviderFailure,
+    WaitTimeout,
+)
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import (
     Plan,
     Progress,
@@ -622,3 +629,74 @@ def test_first_failure_in_the_order_given_is_raised() -> None:
 def test_no_reads_and_one_read_need_no_threads() -> None:
     assert at_once() == []
     assert at_once(threading.current_thread) == [threading.current_thread()]
+
+
+# What leaves all as it is, and what a run holds only while it lasts
+
+
+class _Leaving(Conflict):
+    leaves = True
+
+
+@pytest.mark.parametrize("error", [NotYetPossible("no capacity now"), _Leaving("another run decides")], ids=lambda error: type(error).__name__)
+def test_error_that_leaves_undoes_nothing(error: Exception) -> None:
+    log = Log()
+    steps = log.chain(log.step("a"), log.step("stop", disruptive=True), log.step("start", do=raising(error), disruptive=True), log.step("d"))
+    report, caught = fail(steps, type(error))
+    assert log.lines == ["do a", "do stop"]
+    assert caught is error
+    assert report.statuses == {"a": "done", "stop": "done", "start": "failed", "d": "not started"}
+    assert report.changed
+
+
+def test_lack_of_capacity_is_a_failure_of_the_provider_that_leaves() -> None:
+    assert issubclass(NotYetPossible, ProviderFailure)
+    assert NotYetPossible.leaves
+    assert not ProviderFailure.leaves
+
+
+def _carry_out_and_leave(steps: Sequence[Step], leave: Callable[[], None]) -> Report:
+    report = Report()
+    run_plan(Plan(tuple(steps), leave=leave), FakeClock().waiter(), report, UNDO_BUDGET_S)
+    return report
+
+
+@pytest.mark.parametrize("error", [*ERRORS, WaitTimeout("late"), NotYetPossible("no capacity")], ids=lambda error: type(error).__name__)
+def test_what_a_run_holds_is_left_after_the_undoing_whatever_went_wrong(error: BaseException) -> None:
+    log = Log()
+    with pytest.raises(type(error)) as caught:
+        _carry_out_and_leave(log.chain(log.step("a"), log.step("b", do=raising(error))), log.note("leave"))
+    assert caught.value is error
+    assert log.lines[-1] == "leave"
+    assert log.lines.count("leave") == 1
+
+
+def test_what_a_run_holds_is_left_after_success_too() -> None:
+    log = Log()
+    report = _carry_out_and_leave([log.step("a")], log.note("leave"))
+    assert log.lines == ["do a", "leave"]
+    assert report.undo_errors == []
+
+
+def test_failing_leave_hides_neither_success_nor_the_error_and_is_reported() -> None:
+    log = Log()
+    report = _carry_out_and_leave([log.step("a")], raising(ProviderFailure("HTTP 500")))
+    assert (report.statuses, report.undo_errors) == ({"a": "done"}, ["leaving: HTTP 500"])
+    failing, error = Report(), Conflict("the reason")
+    with pytest.raises(Conflict) as caught:
+        run_plan(Plan((log.step("a", do=raising(error)),), leave=raising(ProviderFailure("HTTP 500"))), FakeClock().waiter(), failing, UNDO_BUDGET_S)
+    assert caught.value is error
+    assert failing.undo_errors == ["leaving: HTTP 500"]
+
+
+def test_leaving_has_time_although_the_deadline_has_passed() -> None:
+    clock = FakeClock()
+    waiter = clock.waiter(timeout_s=5)
+    budgets: list[float] = []
+
+    def wait() -> None:
+        waiter.wait_until(lambda: "slow", lambda _seen: False, lambda _seen: "still slow")
+
+    with pytest.raises(WaitTimeout):
+        run_plan(Plan((Step("a", wait=wait),), leave=lambda: budgets.append(waiter.remaining_s)), waiter, Report(), UNDO_BUDGET_S)
+    assert budgets == [UNDO_BUDGET_S]

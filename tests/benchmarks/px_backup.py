@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is measured."""
+"""What is measured on PX-Backup."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.harness import ROOT
 from tests.harness.modules import Modules, base_environment
@@ -21,39 +19,10 @@ from tests.harness.playbooks import Playbooks, play
 from tests.harness.worlds import World
 from tests.simulator.server import SimulatorThread
 
+from .figure import Figure
+
 PAGE = 200
 TASK_GOAL = 2.0
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number of ours beside one of something else; `goal` is the largest ratio that is good enough, None: no goal."""
-
-    name: str
-    ours: float
-    other_name: str
-    other: float
-    unit: str
-    goal: float | None = None
-
-    @property
-    def ratio(self) -> float:
-        """Ours in multiples of the other."""
-        return self.ours / self.other if self.other else 0.0
-
-    @property
-    def is_missed(self) -> bool:
-        """Whether there is a goal and it is not reached."""
-        return self.goal is not None and self.ratio > self.goal
-
-    def as_row(self) -> tuple[str, ...]:
-        """For the table."""
-        goal = "" if self.goal is None else f"<= {self.goal:g}{' MISSED' if self.is_missed else ''}"
-        return (self.name, f"{self.ours:.3g} {self.unit}", self.other_name, f"{self.other:.3g} {self.unit}", f"{self.ratio:.2f}", goal)
-
-    def as_json(self) -> dict[str, Any]:
-        """For the report."""
-        return {**asdict(self), "ratio": self.ratio, "missed": self.is_missed}
 
 
 def measure_task(playbooks: Playbooks, simulator: SimulatorThread, times: int) -> list[Figure]:

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Compute Engine: what backups and restores of VMs have in common."""
+
+    DOCUMENTATION = r"""
+options:
+  zone:
+    description:
+      - (gce) The zone of the VM, as V(europe-west1-b). Required.
+      - The environment variable E(GCP_ZONE) stands in for it.
+    type: str
+  vm_name:
+    description:
+      - (gce) The VM.
+      - On O(operation=CREATE), give one of O(vm_name), O(vm_names) and O(vm_filter).
+      - On O(operation=INSPECT_ALL), only what belongs to this VM is returned.
+    type: str
+    aliases: [instance]
+  vm_names:
+    description:
+      - (gce) On O(operation=CREATE), several VMs of the zone. Each gets what a task of its own would get, so many at once as
+        O(max_parallel) says. One that fails keeps no other from being done; the task fails then, and lists what failed and why.
+    type: list
+    elements: str
+  vm_filter:
+    description:
+      - (gce) On O(operation=CREATE), all VMs of the zone that carry all these labels, treated as O(vm_names). The task fails when no VM does.
+    type: dict
+  max_parallel:
+    description: (gce) On O(operation=CREATE), how many VMs are worked on at once.
+    type: int
+    default: 16
+  disk_encryption_keys:
+    description:
+      - (gce) On O(operation=CREATE), customer-supplied encryption keys, in base64, by the device name under which the VM has the disk.
+      - Disks that are encrypted with such a key need it. What is made of them is encrypted with the same key.
+      - Disks that are encrypted with Cloud KMS, or by Google, need nothing here.
+    type: dict
+  discard_local_ssd:
+    description:
+      - (gce) On O(operation=CREATE), whether a VM with local SSDs may be stopped. Their data is lost then, and no backup holds it.
+      - Without it, whatever would stop such a VM is refused before anything is changed.
+    type: bool
+    default: false
+  lock_ttl:
+    description:
+      - (gce) On O(operation=CREATE), how many seconds a run that holds the VM and shows no life counts as alive. At least V(5).
+      - The run renews its lock every third of that. All tasks on a VM should have the same value.
+    type: int
+    default: 120
+notes:
+  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the tags. Somebody who removes them takes a
+    backup or a restore out of sight.
+"""

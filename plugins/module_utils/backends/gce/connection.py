@@ -1,0 +1,139 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the connection options to a client, with everything that is wrong said before the first request."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...clients.gce import GceClient
+from ...clients.gce_session import Credentials
+from ...core.arguments import Task
+from ...core.errors import InvalidRequest
+from ...core.secrets import url_secrets
+from ...core.waiter import Waiter
+from ...transport.http import Tls
+from ...transport.retry import Retry
+
+_KEY_FIELDS = ("client_email", "private_key", "token_uri")
+_WAYS = ("service_account_file", "service_account_contents", "access_token")
+# Legacy projects are called domain.com:name; a number names a project as well.
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*")
+
+
+def connect(task: Task, waiter: Waiter) -> GceClient:
+    """A client for the task's project; it sends nothing yet. Raises InvalidRequest, AuthenticationFailed and MissingLibrary."""
+    return GceClient(
+        _project(str(task["project_id"]).strip()),
+        credentials=_credentials(task),
+        api_url=_address(task),
+        tls=_tls(task),
+        timeout_s=task["request_timeout"],
+        retry=Retry(task["retries"], waiter.pause, lambda: waiter.remaining_s),
+        waiter=waiter,
+        on_secret=task.hide,
+        on_warning=task.warn,
+    )
+
+
+def _project(project: str) -> str:
+    if not _PROJECT.fullmatch(project):
+        raise InvalidRequest(f'project_id must be the id of a project, in lower case, not "{project}".')
+    return project
+
+
+def _credentials(task: Task) -> Credentials:
+    given = [way for way in _WAYS if task[way]]
+    if len(given) > 1:
+        raise InvalidRequest(f"{' and '.join(given)} are given: give one of them.")
+    if task["access_token"]:
+        return Credentials(access_token=_token(str(task["access_token"]).strip()))
+    if task["service_account_file"]:
+        return Credentials(_key(task, f"service_account_file {task['service_account_file']}", _contents(task["service_account_file"])))
+    if task["service_account_contents"]:
+        return Credentials(_key(task, "service_account_contents", task["service_account_contents"]))
+    return Credentials()
+
+
+def _token(token: str) -> str:
+    if not token or not (token.isascii() and token.isprintable()) or " " in token:
+        raise InvalidRequest("access_token must be one word of printable ASCII characters: it holds a space, a line break or another character.")
+    return token
+
+
+def _contents(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidRequest(f"service_account_file {path} cannot be read: {reason}.") from error
+
+
+def _key(task: Task, source: str, contents: Any) -> Mapping[str, Any]:
+    """The key of a service account, as text or as a dictionary. No message quotes it."""
+    if isinstance(contents, str):
+        try:
+            contents = json.loads(contents)
+        except ValueError:
+            raise InvalidRequest(f"{source} is no JSON.") from None
+    if not isinstance(contents, Mapping):
+        raise InvalidRequest(f"{source} is no JSON object.")
+    for name in ("private_key", "private_key_id"):
+        if isinstance(contents.get(name), str):
+            task.hide(contents[name])
+    kind = contents.get("type", "service_account")
+    if kind != "service_account":
+        raise InvalidRequest(
+            f"{source} is not the key of a service account (type service_account): for other kinds set GOOGLE_APPLICATION_CREDENTIALS to the file"
+            " and give no credentials."
+        )
+    missing = [name for name in _KEY_FIELDS if not isinstance(contents.get(name), str) or not contents[name].strip()]
+    if missing:
+        raise InvalidRequest(f"{source} is not a whole key of a service account: {', '.join(missing)} missing.")
+    return contents
+
+
+def _address(task: Task) -> str | None:
+    """The server's address without the path of the API, None for Google's own."""
+    url = str(task["api_url"] or "").strip()
+    if not url:
+        return None
+    for secret in url_secrets(url):
+        task.hide(secret)
+    url = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidRequest("api_url is no URL of the form https://host:port.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise InvalidRequest("api_url must be a URL of the form https://host:port.")
+    if parts.username or parts.password:
+        raise InvalidRequest("api_url must not contain a user name or password: use service_account_file or access_token.")
+    if parts.query or parts.fragment:
+        raise InvalidRequest("api_url must not contain a query or a fragment.")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        task.warn("api_url begins with http://, which shows the access token to the network.")
+    return re.sub("/compute/v1$", "", url.rstrip("/")).rstrip("/")
+
+
+def _tls(task: Task) -> Tls:
+    for problem in _file_problems(task):
+        raise InvalidRequest(problem)
+    return Tls(task["validate_certs"], task["ca_path"], task["client_cert"], task["client_key"])
+
+
+def _file_problems(task: Task) -> Iterable[str]:
+    if task["client_key"] and not task["client_cert"]:
+        yield "client_key is given without client_cert."
+    for name in ("ca_path", "client_cert", "client_key"):
+        path = task[name]
+        if path and not os.access(path, os.R_OK):
+            yield f"{name} {path} does not exist or cannot be read."

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of Compute Engine: the connection, and those of its snapshots."""
+
+from __future__ import annotations
+
+from ...core.model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, OPERATIONS
+from ...core.options import Option
+
+CONNECTION: dict[str, Option] = {
+    "project_id": Option(required_for=OPERATIONS, env=("GCP_PROJECT",), spec={"aliases": ["project"]}),
+    "zone": Option(env=("GCP_ZONE",)),
+    "region": Option(env=("GCP_REGION",)),
+    "service_account_file": Option(type="path", way="file", env=("GCP_SERVICE_ACCOUNT_FILE",)),
+    "service_account_contents": Option(
+        type="raw",
+        way="contents",
+        secret=True,
+        secret_parts=("private_key", "private_key_id"),
+        env=("GCP_SERVICE_ACCOUNT_CONTENTS",),
+    ),
+    "access_token": Option(way="token", secret=True, env=("GCP_ACCESS_TOKEN",)),
+    "api_url": Option(env=("GCE_API_URL",)),
+}
+
+RETENTION = {"options": {"keep_last": {"type": "int"}, "older_than": {"type": "str"}, "expired": {"type": "bool", "default": False}}}
+
+SNAPSHOT: dict[str, Option] = {
+    **CONNECTION,
+    # The provider chooses the id.
+    "uid": Option(operations=(DELETE, INSPECT_ONE)),
+    "source_disk": Option(operations=(CREATE, DELETE, INSPECT_ALL), required_for=(CREATE,), selects=True, spec={"aliases": ["disk_id", "source_volume"]}),
+    "min_age": Option(type="int", operations=(CREATE,), minimum=1),
+    "description": Option(operations=(CREATE,)),
+    "retention_days": Option(type="int", operations=(CREATE,), minimum=1),
+    "storage_location": Option(operations=(CREATE,)),
+    "guest_flush": Option(type="bool", operations=(CREATE,)),
+    "snapshot_type": Option(operations=(CREATE,), spec={"choices": ["STANDARD", "ARCHIVE"]}),
+    "kms_key": Option(operations=(CREATE,), spec={"no_log": False}),
+    "disk_encryption_keys": Option(type="dict", operations=(CREATE,), secret=True),
+    "retention": Option(type="dict", operations=(DELETE,), selects=True, spec=RETENTION),
+    "all_snapshots": Option(type="bool", operations=(DELETE,), selects=True, spec={"default": False}),
+    "include_scheduled": Option(type="bool", operations=(DELETE,), selects=True, spec={"default": False}),
+}

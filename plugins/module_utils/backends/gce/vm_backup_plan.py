@@ -1,0 +1,256 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to a backup of one VM: what is checked first, the steps, and what may be deleted afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from ...clients.gce import GceClient
+from ...clients.gce_objects import Disk, Instance, Wire
+from ...core.arguments import Task
+from ...core.errors import Conflict, InvalidRequest, NotFound, RecoveryError, Unsupported
+from ...core.model import Record
+from ...core.steps import Plan
+from ...core.waiter import Waiter
+from ...recovery.lock import Claim, LockLost
+from ...recovery.manifest import Document, fingerprint, write_file
+from ...recovery.naming import backup_name
+from ...recovery.points import IMAGE, MACHINE_IMAGE, BackupSet, Member, latest_complete, newest_first
+from .labels import check_tags
+from .vm import Vm, persistent
+from .vm_backup_steps import BackupSteps
+from .vm_checks import refuse_missing_permissions, refuse_snapshot_quota
+from .vm_labels import RESTORING, SAVING
+from .vm_lock import claim_of
+from .vm_manifest import capture, needs_own_key
+from .vm_points import list_sets
+from .vm_records import backup_record
+from .vm_save import Save, SaveOptions, next_attempt
+from .vm_state import state_after_backup
+from .vm_store import ManifestStore, storable, why_not_stored
+
+
+class BackupPlan:
+    """One backup to be made. ``moment`` is empty when the task leaves the datetime open; then ``now`` is it."""
+
+    def __init__(self, task: Task, client: GceClient, waiter: Waiter, vm: Vm, moment: str, now: str, record: Callable[..., Record]) -> None:
+        self._task, self._client, self._waiter, self._vm, self._record = task, client, waiter, vm, record
+        self._chosen, self._now, self._store = moment, now, ManifestStore(client)
+
+    @cached_property
+    def _instance(self) -> Instance | None:
+        return self._vm.get()
+
+    @cached_property
+    def _sets(self) -> list[BackupSet]:
+        return list_sets(self._client, self._vm.name, self._vm.zone)
+
+    @cached_property
+    def moment(self) -> str:
+        """The datetime: the one given, else that of a run which died on the way, else now."""
+        claim = claim_of(self._instance)
+        if not self._chosen and claim and claim.purpose.startswith(SAVING):
+            return claim.purpose[len(SAVING) :]
+        return self._chosen or self._now
+
+    @cached_property
+    def _attempts(self) -> list[BackupSet]:
+        return [one for one in self._sets if one.moment == self.moment]
+
+    def found(self) -> Record | None:
+        """The backup, as far as there is one."""
+        if self._instance is None and self._task["retire_source"] and not self._chosen:
+            latest = latest_complete(self._sets)
+            return self._record(latest, retired=True) if latest else None
+        current = newest_first(self._attempts)
+        return self._record(current[0], retired=self._instance is None) if current else None
+
+    def plan(self) -> Plan:
+        """The steps that are missing. Raises NotFound, Conflict, InvalidRequest, Unsupported before anything is touched."""
+        name = backup_name(self._vm.name, self.moment)
+        complete = latest_complete(self._attempts)
+        retire = self._task["retire_source"]
+        if self._instance is None:
+            return self._plan_without_vm(complete if self._chosen else latest_complete(self._sets))
+        claim = claim_of(self._instance)
+        if complete and not (retire or claim):
+            return self._plan_existing(complete, name)
+        self._refuse_held(claim)
+        return self._plan_steps(self._instance, claim, complete)
+
+    def _plan_without_vm(self, complete: BackupSet | None) -> Plan:
+        if complete is None:
+            raise NotFound(f'VM "{self._vm.name}" does not exist in zone {self._vm.zone}, and there is no complete backup of it under that datetime.')
+        why = f'VM "{self._vm.name}" is gone already; its backup "{complete.name}" is complete since {complete.created_at}'
+        return Plan(after=self._record(complete, retired=True), why_unchanged=why)
+
+    def _plan_existing(self, complete: BackupSet, name: str) -> Plan:
+        self._refuse_other_method(complete)
+        leftovers = [one for one in self._attempts if one is not complete]
+        since = f'Backup "{name}" exists since {complete.created_at}, complete and as asked for'
+        record = self._record(complete)
+        if not leftovers:
+            return Plan(after=record, why_unchanged=since)
+        steps = BackupSteps(self._vm, self._store, None, None)
+        return Plan((steps.drop(leftovers),), after=record, verb="completed")
+
+    def _refuse_other_method(self, complete: BackupSet) -> None:
+        if complete.method != self._task["method"]:
+            raise Conflict(f"it exists and was made by method {complete.method}, not {self._task['method']}. Choose another snapshot_datetime.")
+        tags = check_tags(self._task["tags"])
+        different = {key: value for key, value in tags.items() if complete.tags.get(key) != value}
+        if different:
+            raise Conflict(f"it exists with other tags: {different} was asked for, {dict(complete.tags)} is there. Choose another snapshot_datetime.")
+
+    def _refuse_held(self, claim: Claim | None) -> None:
+        if claim and claim.purpose.startswith(RESTORING):
+            raise LockLost(
+                f'VM "{self._vm.name}" is held by the restore {claim.purpose[len(RESTORING) :]}: a half-restored VM must not become a backup.'
+                " Run again when that restore has ended; if its run died, run the restore again first."
+            )
+
+    # --- a backup to be made, or to be finished
+
+    def _plan_steps(self, instance: Instance, claim: Claim | None, complete: BackupSet | None) -> Plan:
+        task, retire = self._task, self._task["retire_source"]
+        disks = self._disks_to_save(instance)
+        was_running = claim.was_running if claim else instance.running
+        stopping = was_running and (retire or task["consistency"] == "stopped") or claim is not None
+        self._refuse_states(instance, stopping)
+        consistency = self._reached(instance, stopping)
+        attempt = complete.attempt if complete else next_attempt(self._attempts, 1 if task["method"] == MACHINE_IMAGE else len(disks))
+        save = Save(self._vm, instance, disks, self.moment, attempt, consistency, self._options(consistency))
+        manifest = self._manifest(instance, disks, complete)
+        refuse_missing_permissions(self._vm, instance, disks, self._permissions(stopping, retire))
+        refuse_snapshot_quota(self._client, task["method"], save.expected)
+        in_template = not save.fits(manifest)
+        kept = manifest if not in_template or storable(manifest) else None
+        if kept is None:
+            task.warn(why_not_stored(None))
+        requests = save.requests(manifest)
+        steps = BackupSteps(self._vm, self._store, save, requests)
+        plan = steps.assemble(
+            task,
+            manifest=manifest if in_template and kept is not None else None,
+            stopping=stopping,
+            was_running=was_running,
+            purpose=SAVING + self.moment,
+            leftovers=[one for one in self._attempts if one.attempt != attempt],
+            retire=instance if retire else None,
+            older_images=self._older_images(instance) if task["method"] == IMAGE else [],
+            on_saved=lambda: self._saved(manifest),
+        )
+        after = self._prediction(save, requests, consistency, kept, in_template)
+        return Plan(plan, after=after, verb="created", seen=lambda: self._seen(kept), leave=steps.leave, state=lambda: state_after_backup(self._vm))
+
+    def _disks_to_save(self, instance: Instance) -> dict[str, Disk]:
+        task = self._task
+        excluded = set(task["exclude_disks"] or ())
+        unknown = excluded - {disk.device_name for disk in persistent(instance)} - {disk.source.rpartition("/")[2] for disk in persistent(instance)}
+        if unknown:
+            raise InvalidRequest(f'exclude_disks: VM "{self._vm.name}" has no disk {", ".join(sorted(unknown))}.')
+        ssds = [disk.device_name for disk in instance.disks if disk.local_ssd]
+        if ssds:
+            task.warn(f'The local SSDs of VM "{self._vm.name}" cannot be saved and are not part of the backup: {", ".join(ssds)}.')
+        disks = {device: disk for device, disk in self._vm.disks(instance).items() if device not in excluded and disk.name not in excluded}
+        if not disks:
+            raise InvalidRequest(f'VM "{self._vm.name}" has no disk to save.')
+        for device, disk in disks.items():
+            _refuse_disk(instance, device, disk, task["disk_encryption_keys"] or {})
+        return disks
+
+    def _refuse_states(self, instance: Instance, stopping: bool) -> None:
+        task = self._task
+        if stopping and instance.status in ("SUSPENDED", "SUSPENDING"):
+            raise Conflict(f'VM "{self._vm.name}" is suspended: resume or stop it before a backup that stops it.')
+        if stopping and any(disk.local_ssd for disk in instance.disks) and not task["discard_local_ssd"]:
+            raise Conflict(f'VM "{self._vm.name}" has local SSDs, whose data is lost when it stops. Set discard_local_ssd to allow that.')
+        stays = [disk.source.rpartition("/")[2] for disk in persistent(instance) if not disk.auto_delete]
+        if task["retire_source"] and stays:
+            task.warn(f"These disks stay when the VM is deleted, because their autoDelete is off: {', '.join(stays)}.")
+        if task["retire_source"] and instance.deletion_protection:
+            raise Conflict(f'VM "{self._vm.name}" is protected against deletion. Take the protection off before it is retired.')
+
+    def _reached(self, instance: Instance, stopping: bool) -> str:
+        if stopping or not instance.running:
+            return "stopped"
+        return "application" if self._task["consistency"] == "application" else "crash"
+
+    def _options(self, consistency: str) -> SaveOptions:
+        task = self._task
+        return SaveOptions(
+            method=task["method"],
+            guest_flush=consistency == "application",
+            family=task["image_family"] or "",
+            storage_location=task["storage_location"] or "",
+            tags=check_tags(task["tags"]),
+            keys=task["disk_encryption_keys"] or {},
+        )
+
+    def _manifest(self, instance: Instance, disks: dict[str, Disk], complete: BackupSet | None) -> Document:
+        kept = self._store.of_set(complete) if complete else None
+        if kept is None:
+            # A run that died in the middle has noted it already, before it changed anything about the VM.
+            kept = next((document for document in map(self._store.of_set, self._attempts) if document), None)
+        return kept or capture(instance, {**self._vm.disks(instance), **disks})
+
+    def _permissions(self, stopping: bool, retire: bool) -> list[str]:
+        wanted = ["compute.instances.get"]
+        if stopping:
+            wanted += ["compute.instances.setLabels", "compute.instances.stop", "compute.instances.start"]
+        if self._task["method"] == MACHINE_IMAGE:
+            wanted += ["compute.instances.useReadOnly"]
+        return [*wanted, *(["compute.instances.delete"] if retire else [])]
+
+    def _older_images(self, instance: Instance) -> list[Member]:
+        """Images of the same VM from before this backup, which the new ones supersede."""
+        return [member for one in self._sets if one.moment < self.moment and one.method == IMAGE for member in one.members]
+
+    def _saved(self, manifest: Document) -> None:
+        directory = self._task["manifest_dir"]
+        if directory:
+            try:
+                write_file(directory, backup_name(self._vm.name, self.moment), manifest)
+            except RecoveryError as error:
+                self._task.warn(f"The backup is complete, but its manifest was not written to manifest_dir: {error.message}")
+
+    def _prediction(self, save: Save, requests: list[Wire], consistency: str, manifest: Document | None, in_template: bool) -> Record:
+        found = [member for member in save.predicted(requests)]
+        backup = BackupSet(
+            self._vm.name,
+            self._vm.zone,
+            self.moment,
+            1,
+            self._task["method"],
+            consistency,
+            save.expected,
+            tuple(found),
+            check_tags(self._task["tags"]),
+            fingerprint(manifest) if manifest else "",
+        )
+        return backup_record(backup, manifest, "template" if in_template else "description", retired=self._task["retire_source"])
+
+    def _seen(self, manifest: Document | None) -> Record | None:
+        current = newest_first(one for one in list_sets(self._client, self._vm.name, self._vm.zone) if one.moment == self.moment)
+        return self._record(current[0], retired=self._task["retire_source"]) if current else None
+
+
+def _refuse_disk(instance: Instance, device: str, disk: Disk, keys: dict[str, str]) -> None:
+    """Raises Unsupported for a disk that others write to as well, InvalidRequest for one whose key is missing."""
+    attached = next(one for one in instance.disks if one.device_name == device)
+    access = disk.wire.get("accessMode", "")
+    shared = [user for user in disk.users if user != instance.path]
+    reason = ""
+    if access == "READ_WRITE_MANY" or disk.wire.get("multiWriter"):
+        reason = "several VMs write to it"
+    elif access == "READ_ONLY_MANY" or (attached.mode == "READ_ONLY" and shared):
+        reason = f"it is shared read-only with {', '.join(user.rpartition('/')[2] for user in shared) or 'other VMs'}"
+    elif disk.wire.get("asyncPrimaryDisk") or disk.wire.get("asyncSecondaryDisks"):
+        reason = "it is replicated asynchronously"
+    if reason:
+        raise Unsupported(f"disk {disk.name} ({device}) cannot be part of a backup: {reason}. Leave it out with exclude_disks.")
+    if needs_own_key(disk.wire.get("diskEncryptionKey")) and device not in keys:
+        raise InvalidRequest(f"disk {disk.name} ({device}) is encrypted with a key of your own: give it in disk_encryption_keys under {device}.")

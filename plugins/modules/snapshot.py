@@ -1,0 +1,435 @@
+#!/usr/bin/python
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: snapshot
+short_description: Take snapshots of disks, and manage them
+version_added: "0.1.0"
+description:
+  - Saves one disk as it is at one moment, waits until that has succeeded, and says so only then.
+  - (gce) A snapshot holds a zonal or regional persistent disk. The moment is the one that the record gives as RV(snapshot.created_at).
+  - To save all disks of a VM together, use M(multicloud.recovery.backup).
+author:
+  - multicloud.recovery contributors (@multicloud-recovery)
+extends_documentation_fragment:
+  - multicloud.recovery.attributes
+  - multicloud.recovery.operation
+  - multicloud.recovery.place
+  - multicloud.recovery.place.location
+  - multicloud.recovery.wait
+  - multicloud.recovery.gce
+options:
+  provider:
+    description: Where the disk is.
+    type: str
+    required: true
+    choices: [gce]
+  name:
+    description:
+      - The name of the snapshot.
+      - On O(operation=CREATE) it is the snapshot's identity. One of that name that is as asked for is left as it is; one that is not, and
+        cannot be changed, makes the task fail with the options named.
+      - On O(operation=CREATE) without it, the name is that of the disk and the datetime in UTC, as V(data-20260301-020007). Each run then
+        takes a new snapshot, unless O(min_age) finds one.
+    type: str
+  source_disk:
+    description:
+      - (gce) The disk. Required for O(operation=CREATE).
+      - A name, or a numeric id, of a disk in O(zone) or O(region); or a link, full or from C(zones/) or C(regions/) on, which says all.
+      - A disk that was deleted and made again under its name is another disk. On O(operation=CREATE), a snapshot of the earlier one is
+        refused. With O(retention) and O(all_snapshots), its snapshots are left alone with a warning; they are chosen by the disk's id.
+      - On O(operation=INSPECT_ALL), only snapshots of this disk, and of earlier ones of its name, are returned. Without O(zone) and
+        O(region), a name means every disk of that name.
+      - On O(operation=DELETE) with O(name) or O(uid), a snapshot of another disk is not deleted, and the task fails.
+    type: str
+    aliases: [disk_id, source_volume]
+  min_age:
+    description:
+      - (gce) A number of minutes. No snapshot is taken when there is one of the disk that is younger, and in everything given as asked for.
+      - Only for O(operation=CREATE) without O(name). Snapshots that a schedule made, or that are parts of a backup of a VM, do not count.
+      - Compute Engine itself limits how often a disk can be saved, to once in ten minutes in the long run.
+    type: int
+  description:
+    description:
+      - (gce) A text that is kept with the snapshot. Compute Engine cannot change it afterwards.
+    type: str
+  retention_days:
+    description:
+      - (gce) After how many days the snapshot expires. That is noted in its label C(mcr-expires), and can be changed.
+      - Nothing is deleted by that alone. A task with O(retention) and its rule C(expired) deletes what has expired.
+    type: int
+  storage_location:
+    description:
+      - (gce) Where the snapshot is stored, a region as V(europe-west1), or a group of regions as V(eu). Without it, Compute Engine chooses.
+      - A snapshot can be used in every region, so that there is no need for copies. Compute Engine cannot change it afterwards.
+    type: str
+  guest_flush:
+    description:
+      - (gce) Whether the guest is asked to write all that it holds in memory first, so that applications find a consistent state.
+      - It needs a running VM that is prepared for it, with the guest agent or, on Windows, VSS; elsewhere Compute Engine refuses.
+      - The wish is noted in the label C(mcr-consistency), because Compute Engine does not tell of it. Only by that label it is compared.
+    type: bool
+  snapshot_type:
+    description:
+      - (gce) V(STANDARD), the default of Compute Engine, or V(ARCHIVE), which is cheaper to keep and dearer to read.
+      - Compute Engine cannot change it afterwards.
+    type: str
+    choices: [STANDARD, ARCHIVE]
+  kms_key:
+    description:
+      - (gce) The key in Cloud KMS to encrypt the snapshot with, as V(projects/P/locations/L/keyRings/R/cryptoKeys/K).
+      - Without it, Compute Engine takes the key of the disk, or a key of its own.
+    type: str
+  disk_encryption_keys:
+    description:
+      - (gce) Customer-supplied encryption keys, in base64, by the name, id or link of the disk that they belong to.
+      - A disk that is encrypted with such a key can be saved only with it. It encrypts the snapshot as well, unless O(kms_key) is given.
+      - A key for a disk that has none of its own encrypts the snapshot only. Keys of other disks do no harm.
+      - Google calls such keys deprecated, and advises to use O(kms_key).
+    type: dict
+  retention:
+    description:
+      - (gce) The rules by which O(operation=DELETE) chooses among the snapshots of O(source_disk). With several, each must release a
+        snapshot.
+      - Only complete snapshots count and are deleted. The newest complete one is never deleted by a rule.
+      - Parts of backups of VMs are never chosen, nor what a schedule made, unless O(include_scheduled) is set. They do not count either.
+      - With O(tags), only snapshots that carry them count and are chosen.
+    type: dict
+    suboptions:
+      keep_last:
+        description: Keeps this many of the newest, at least one.
+        type: int
+      older_than:
+        description: Releases what is older, as V(12h), V(30d) or V(2w).
+        type: str
+      expired:
+        description: Releases what has expired, as O(retention_days) said when it was made. What was made without never expires.
+        type: bool
+        default: false
+  all_snapshots:
+    description:
+      - (gce) Whether O(operation=DELETE) takes all snapshots of O(source_disk), the newest one too.
+      - Parts of backups of VMs are never chosen, nor what a schedule made, unless O(include_scheduled) is set.
+    type: bool
+    default: false
+  include_scheduled:
+    description:
+      - (gce) Whether O(operation=DELETE) takes snapshots that a schedule made, too. Without it they are left to the schedule, and one that
+        is named makes the task fail.
+    type: bool
+    default: false
+notes:
+  - (gce) A snapshot that belongs to the backup of a VM is not deleted by this module, because the backup could not be restored without it.
+    Delete the backup, with M(multicloud.recovery.backup).
+  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the RV(snapshot.tags).
+  - (gce) Needs the permissions C(compute.snapshots.create), C(compute.disks.createSnapshot), C(compute.snapshots.setLabels),
+    C(compute.snapshots.delete), and those to get and list snapshots, disks, global operations and the project.
+seealso:
+  - module: multicloud.recovery.backup
+  - module: multicloud.recovery.restore
+"""
+
+EXAMPLES = r"""
+---
+- name: Take a snapshot of a disk
+  multicloud.recovery.snapshot:
+    provider: gce
+    project_id: shop-production
+    zone: europe-west1-b
+    service_account_file: /etc/ansible/shop-production.json
+    operation: CREATE
+    name: shop-data-before-upgrade
+    source_disk: shop-data
+    description: Before the upgrade to 3.2
+    tags:
+      purpose: upgrade
+
+- name: Take one each time, to be kept for thirty days, unless there is one of the last hour
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: CREATE
+    source_disk: shop-data
+    min_age: 60
+    retention_days: 30
+    tags:
+      purpose: nightly
+  register: nightly
+
+- name: Take one of a regional disk, stored in the European Union
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT and GCP_SERVICE_ACCOUNT_FILE.
+    provider: gce
+    operation: CREATE
+    name: shop-database-archive
+    source_disk: regions/europe-west1/disks/shop-database
+    storage_location: eu
+    snapshot_type: ARCHIVE
+
+- name: Look at a snapshot
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT and GCP_SERVICE_ACCOUNT_FILE.
+    provider: gce
+    operation: INSPECT_ONE
+    name: shop-data-before-upgrade
+
+- name: List the snapshots of a disk that can be restored from
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: INSPECT_ALL
+    source_disk: shop-data
+    status: [succeeded]
+  register: points
+
+- name: Delete what has expired, but for the newest three
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    source_disk: shop-data
+    tags:
+      purpose: nightly
+    retention:
+      keep_last: 3
+      expired: true
+
+- name: Delete a snapshot, if it is one of the disk that is meant
+  multicloud.recovery.snapshot:
+    # The connection comes from GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE and GCP_ZONE.
+    provider: gce
+    operation: DELETE
+    name: shop-data-before-upgrade
+    source_disk: shop-data
+"""
+
+RETURN = r"""
+---
+operation:
+  description: The operation as it was asked for.
+  returned: always
+  type: str
+  sample: CREATE
+provider:
+  description: The provider as it was asked for.
+  returned: always
+  type: str
+  sample: gce
+message:
+  description: What was done, or why nothing was. On a failure, the same as C(msg).
+  returned: always
+  type: str
+  sample: Snapshot created successfully
+snapshot:
+  description:
+    - The snapshot. An empty dictionary after O(operation=DELETE).
+    - On a failure, the snapshot as it was seen last, if it was seen.
+  returned: for O(operation=CREATE), O(operation=INSPECT_ONE), and O(operation=DELETE) of one
+  type: dict
+  contains: &record
+    name:
+      description: The name.
+      returned: always
+      type: str
+      sample: shop-data-20260301-020007
+    uid:
+      description: The id; empty where check mode predicts a new one.
+      returned: always
+      type: str
+      sample: "4815162342108150001"
+    provider:
+      description: The provider.
+      returned: always
+      type: str
+      sample: gce
+    status:
+      description: One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
+      returned: always
+      type: str
+      sample: succeeded
+    created_at:
+      description: The moment at which the disk was saved, RFC 3339 in UTC.
+      returned: always
+      type: str
+      sample: "2026-03-01T02:00:07Z"
+    tags:
+      description: Its labels, but for those of this collection.
+      returned: always
+      type: dict
+      sample: {purpose: nightly}
+    provider_status:
+      description: The status in the provider's own word.
+      returned: always
+      type: str
+      sample: READY
+    description:
+      description: Its description.
+      returned: always
+      type: str
+      sample: ""
+    source_disk:
+      description: The path of the disk, from C(projects/) on.
+      returned: always
+      type: str
+      sample: projects/shop-production/zones/europe-west1-b/disks/shop-data
+    source_disk_id:
+      description: The id of the disk, which tells it from another one of the same name.
+      returned: always
+      type: str
+      sample: "4815162342108150002"
+    zone:
+      description: The zone of the disk; null for a regional one.
+      returned: always
+      type: str
+      sample: europe-west1-b
+    region:
+      description: The region of the disk.
+      returned: always
+      type: str
+      sample: europe-west1
+    size_gb:
+      description: The size of the disk in GiB.
+      returned: always
+      type: int
+      sample: 200
+    storage_bytes:
+      description: What the snapshot itself takes, in bytes. It changes with the snapshots before it.
+      returned: always
+      type: int
+      sample: 73014444032
+    storage_locations:
+      description: Where it is stored.
+      returned: always
+      type: list
+      elements: str
+      sample: [eu]
+    snapshot_type:
+      description: V(STANDARD) or V(ARCHIVE).
+      returned: always
+      type: str
+      sample: STANDARD
+    guest_flush:
+      description: Whether this collection asked the guest to write all out before.
+      returned: always
+      type: bool
+      sample: false
+    encryption:
+      description: Whose key encrypts it, V(google), V(customer_managed) in Cloud KMS, or V(customer_supplied).
+      returned: always
+      type: str
+      sample: google
+    kms_key:
+      description: The key in Cloud KMS, with its version; null without one.
+      returned: always
+      type: str
+      sample: null
+    scheduled:
+      description: Whether a schedule made it.
+      returned: always
+      type: bool
+      sample: false
+    schedule:
+      description: The name of that schedule; null without one.
+      returned: always
+      type: str
+      sample: null
+    expires_at:
+      description: When it expires, RFC 3339 in UTC; null for never.
+      returned: always
+      type: str
+      sample: "2026-03-31T02:00:07Z"
+    backup:
+      description: The backup of a VM that it belongs to; null when to none.
+      returned: always
+      type: str
+      sample: null
+    self_link:
+      description: Its URL; null where check mode predicts a new one.
+      returned: always
+      type: str
+      sample: https://www.googleapis.com/compute/v1/projects/shop-production/global/snapshots/shop-data-20260301-020007
+snapshots:
+  description:
+    - The snapshots that the filters let through, each as RV(snapshot).
+    - Of O(operation=DELETE) with O(retention) or O(all_snapshots), those that were deleted or, in check mode, would be, oldest first.
+  returned: for O(operation=INSPECT_ALL), and O(operation=DELETE) of many
+  type: list
+  elements: dict
+  contains: *record
+errors:
+  description: What could not be deleted, and why.
+  returned: when O(operation=DELETE) of many fails in part
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the snapshot.
+      returned: always
+      type: str
+      sample: shop-data-20260101-020006
+    error:
+      description: What kind of failure it was, as RV(error), with its message.
+      returned: always
+      type: dict
+      sample: {kind: AuthenticationFailed, message: the permission is missing}
+error:
+  description: What kind of failure it was, and what the provider's answer carried.
+  returned: on failure
+  type: dict
+  contains:
+    kind:
+      description: >-
+        One of V(AuthenticationFailed), V(NotFound), V(Conflict), V(AmbiguousName), V(InvalidRequest), V(Unsupported), V(RateLimited),
+        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown), V(Cancelled) and V(NotYetPossible).
+      returned: always
+      type: str
+      sample: Conflict
+    code:
+      description: The provider's own code.
+      returned: always
+      type: str
+      sample: alreadyExists
+    http_status:
+      description: The HTTP status of the answer.
+      returned: always
+      type: int
+      sample: 409
+    request_id:
+      description: The id of the request in the provider's logs, if it gives one.
+      returned: always
+      type: str
+      sample: operation-1772330407000-64bd1f0a2c3d4-5e6f7a8b
+steps:
+  description: What became of each step, once anything was sent that changes something.
+  returned: on failure
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The step.
+      returned: always
+      type: str
+      sample: create snapshot
+    status:
+      description: One of V(done), V(already done), V(failed), V(undone), V(not undone), V(left) and V(not started).
+      returned: always
+      type: str
+      sample: left
+"""
+
+from ..module_utils.backends.gce.snapshot import SnapshotBackend
+from ..module_utils.core.runner import run
+
+BACKENDS = {"gce": SnapshotBackend}
+
+
+def main() -> None:
+    run("snapshot", BACKENDS)
+
+
+if __name__ == "__main__":
+    main()

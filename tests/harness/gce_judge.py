@@ -1,0 +1,146 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What must hold after a run that a fault has hit, and after the run that follows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .gce_clouds import VM, Cloud
+from .gce_fault_kinds import FAILS, SURVIVES, Kind, accepted
+from .gce_routes import Before, on_vm
+from .modules import Result
+
+if TYPE_CHECKING:
+    from .gce_faults import Cell, Stage
+
+# What was asked for under a step's name; a step that is said not to have been started has sent nothing of it.
+REQUESTS = {
+    "lock VM": ("POST", "setLabels"),
+    "create disks": ("POST", "disks"),
+    "stop VM": ("POST", "stop"),
+    "detach old disks": ("POST", "detachDisk"),
+    "delete VM": ("DELETE", "ID"),
+    "save disks": ("POST", "snapshots"),
+}
+# The failures that leave all as it is, and say so.
+LEAVES = ("NotYetPossible", "LockLost")
+
+
+def state_of(cloud: Cloud, before: Before) -> str:
+    """The VM in two words."""
+    vm = cloud.one("instances", VM)
+    if vm is None:
+        return "absent"
+    disks = set(on_vm(cloud).values())
+    old = disks & set(before.disks.values())
+    on = "no disks" if not disks else "old disks" if old == disks else "both" if old else "new disks"
+    return f"{vm['status']} on {on}"
+
+
+def differences(found: Any, wanted: Any, path: str = "") -> list[str]:
+    """Where two values differ."""
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        return [text for key in sorted({*found, *wanted}, key=str) for text in differences(found.get(key), wanted.get(key), f"{path}.{key}")]
+    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        return [text for number, pair in enumerate(zip(found, wanted)) for text in differences(*pair, f"{path}[{number}]")]
+    return [] if found == wanted else [f"{path[1:]} is {_short(found)}, not {_short(wanted)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= 160 else f"{text[:160]}..."
+
+
+def judge_first(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Cell, *, hit_undo: bool) -> list[str]:
+    """What is wrong after the run with the fault; notes the outcome in the cell."""
+    if kind.kills and not result.value:
+        cell.outcome = cell.outcome or "killed"
+        return []
+    wrong = ["a traceback"] if "Traceback" in result.stdout + result.stderr else []
+    wrong += _judge_words(cloud, result)
+    if not result.failed:
+        cell.outcome = cell.outcome or "succeeded"
+        wrong += [f"success is reported, but {text}" for text in _end_problems(stage, cloud)]
+        if kind.expect == FAILS and cell.outcome != "not reached" and not hit_undo:
+            wrong.append("a refusal is passed over")
+        return wrong
+    if not result.kind or not result.message:
+        wrong.append("a failure without kind or message")
+    if kind.expect == SURVIVES and cell.outcome != "not reached":
+        wrong.append(f"a passing trouble ends the task ({result.kind})")
+    return wrong + _judge_failure(stage, kind, cloud, result, cell)
+
+
+def _judge_failure(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Cell) -> list[str]:
+    if "Not everything could be put back" in result.message:
+        cell.outcome = "failed, not all undone"
+        return []
+    if result.kind in LEAVES:
+        cell.outcome = f"failed, left ({result.kind})"
+        return []
+    if result.kind == "WaitTimeout":
+        cell.outcome = "deadline"
+        old = state_of(cloud, stage.before)
+        return [] if old in ("RUNNING on old disks", state_begin(stage)) else [f"the deadline leaves the VM {old}"]
+    different = differences(_without_reservations(cloud.canonical()), _without_reservations(stage.begin))
+    cell.outcome = "failed, all undone" if accepted(cloud.requests()) else "refused"
+    return [f"after the failure {text}" for text in different[:6]]
+
+
+def state_begin(stage: Stage) -> str:
+    """The VM before the task, as state_of says it."""
+    if not stage.before.disks:
+        return "absent"
+    return f"{stage.before.vm['status']} on old disks"
+
+
+def _without_reservations(canonical: dict[str, Any]) -> dict[str, Any]:
+    """Without addresses of the VM that stay reserved because it has them, which harms nobody."""
+    text = json.loads(json.dumps(canonical))
+    for key in [key for key, item in text.get("addresses", {}).items() if item.get("status") == "IN_USE" and "Reserved by a restore" in item.get("description", "")]:
+        del text["addresses"][key]
+    text.get("addresses") or text.pop("addresses", None)
+    for vm in text.get("instances", {}).values():
+        for part in vm.get("networkInterfaces", []):
+            for config in part.get("accessConfigs", []):
+                config.pop("natIP", None)
+    return dict(text)
+
+
+def _judge_words(cloud: Cloud, result: Result) -> list[str]:
+    """Whether `changed` and `steps` agree with the log."""
+    done = accepted(cloud.requests())
+    wrong = []
+    if not result.value.get("changed") and done:
+        wrong.append(f"changed is false, but {', '.join(map(str, done[:4]))} was accepted")
+    if result.value.get("changed") and not done:
+        wrong.append("changed is true, but nothing was accepted")
+    for step in result.value.get("steps", []):
+        wanted = REQUESTS.get(step["name"])
+        sent = [hit for hit in done if wanted and hit.method == wanted[0] and hit.path.rpartition("/")[2] == wanted[1]]
+        if step["status"] == "not started" and sent:
+            wrong.append(f'step "{step["name"]}" is said not to be started, but {sent[0]} was accepted')
+        if step["status"] == "done" and wanted and not sent:
+            wrong.append(f'step "{step["name"]}" is said to be done, but nothing of the kind was accepted')
+    return wrong
+
+
+def _end_problems(stage: Stage, cloud: Cloud) -> list[str]:
+    problems = stage.route.goal(cloud, stage.before)
+    return problems or [f"it differs from an undisturbed end: {text}" for text in differences(cloud.canonical(), stage.end)[:6]]
+
+
+def judge_second(stage: Stage, cloud: Cloud, first: Result, again: Result, mark: int) -> list[str]:
+    """What is wrong after the task has run again, undisturbed."""
+    if again.failed:
+        return [f"run again, it fails ({again.kind or again.stderr[-300:]}): {again.message[:300]}"]
+    wrong = [f"run again, success is reported, but {text}" for text in _end_problems(stage, cloud)]
+    changes = [entry for entry in cloud.requests(mark) if entry["mutating"]]
+    if not first.failed and (again.value.get("changed") or changes):
+        wrong.append(f"run again after a success, it changes something: {[entry['path'][-60:] for entry in changes[:3]]}")
+    return wrong

@@ -1,0 +1,201 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Credentials of the simulated Compute Engine: access tokens, and the JWTs that a service account signs for itself.
+
+Access tokens expire with simulated time. JWTs expire with the wall clock, because the client that signs them knows no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..clock import Clock
+from ..messages import Answer, Call
+
+AUDIENCE = "https://compute.googleapis.com/"
+# google-auth puts this into the assertion, whatever the `token_uri` it posts to.
+TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("cloud-platform", "compute", "compute.readonly")}
+DEFAULT_PROJECT = "simulator"
+EMAIL = re.compile(r"simulator@([a-z][-a-z0-9]*)\.iam\.gserviceaccount\.com")
+# The longest life that Google allows, and how far apart the clocks may be.
+JWT_LIFETIME_S = 3600
+SKEW_S = 10
+BAD_SIGNATURE = "Invalid JWT Signature."
+BAD_TIMES = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."
+# The token printed at the start must outlive every `advance` of the tests that share it.
+UNLIMITED_S = float("inf")
+
+
+@dataclass(frozen=True)
+class _Key:
+    private: str
+    public: str
+    key_id: str
+
+
+@dataclass(frozen=True)
+class _Issued:
+    user: str
+    until_s: float
+    scopes: frozenset[str]
+
+
+class Tokens:
+    """All credentials. A service account is made for a project, so that its token requests can be told apart from those of other tests."""
+
+    def __init__(self, clock: Clock, setting: Callable[[str, str | None], Any]) -> None:
+        """`setting` gives a setting by name and scope; `token_lifetime_s` is the only one that is read."""
+        self._clock = clock
+        self._setting = setting
+        self._issued: dict[str, _Issued] = {}
+        self._revoked: set[tuple[str, str | None]] = set()
+        self._token_uris = {TOKEN_AUDIENCE}
+        self.access_token = self._issue(email_of(DEFAULT_PROJECT), UNLIMITED_S, frozenset(SCOPES))
+
+    def service_account(self, base_url: str, project: str = DEFAULT_PROJECT) -> dict[str, str]:
+        """What a service account's key file holds. `base_url`: where this simulator listens; all accounts share one key."""
+        key = signing_key()
+        email = email_of(project)
+        token_uri = f"{base_url.rstrip('/')}/token"
+        self._token_uris.add(token_uri)
+        return {
+            "type": "service_account",
+            "project_id": project,
+            "private_key_id": key.key_id,
+            "private_key": key.private,
+            "client_email": email,
+            "client_id": str(int(hashlib.sha256(email.encode()).hexdigest(), 16))[:21],
+            "auth_uri": f"{base_url.rstrip('/')}/auth",
+            "token_uri": token_uri,
+            "auth_provider_x509_cert_url": f"{base_url.rstrip('/')}/certs",
+            "client_x509_cert_url": f"{base_url.rstrip('/')}/certs/{email.replace('@', '%40')}",
+            "universe_domain": "googleapis.com",
+        }
+
+    def user_of(self, authorization_header: str | None, scope: str | None) -> str | None:
+        """The e-mail address of whoever sends the header; None when it is absent, unknown, expired, for another service, or revoked for the scope."""
+        token = _bearer(authorization_header)
+        if token is None or not self._revoked.isdisjoint({(_identity(token), None), (_identity(token), scope)}):
+            return None
+        issued = self._issued.get(token)
+        if issued is not None:
+            return issued.user if self._clock.now() < issued.until_s and issued.scopes & SCOPES else None
+        try:
+            claims = _verified(token)
+        except ValueError:
+            return None
+        # A JWT is made out to the service, or says like a token what it may do.
+        fits = claims["aud"] == AUDIENCE if "aud" in claims else bool(_scopes(claims) & SCOPES)
+        return str(claims["iss"]) if fits and claims.get("sub") == claims["iss"] else None
+
+    def revoke(self, authorization_header: str, scope: str | None) -> None:
+        """Ends the token of a header, for one scope or (None) everywhere. A JWT signed anew in the same second is the same, so it is ended too."""
+        token = _bearer(authorization_header)
+        if token is not None:
+            self._revoked.add((_identity(token), scope))
+
+    def scope_of(self, call: Call) -> str | None:
+        """The project of the service account that asks for a token, read without verifying anything; None when there is none to be read."""
+        from google.auth import jwt
+
+        decode: Callable[..., Mapping[str, Any]] = jwt.decode
+        try:
+            claims = decode(dict(call.form).get("assertion", ""), verify=False)
+        except ValueError:
+            return None
+        found = EMAIL.fullmatch(str(claims.get("iss")))
+        return found[1] if found else None
+
+    def token_endpoint(self, call: Call) -> Answer:
+        """Exchanges a signed assertion for an access token, as in RFC 7523."""
+        form = dict(call.form) if call.method == "POST" and call.is_form else {}
+        if "grant_type" not in form:
+            return _refusal("invalid_request", "Required parameter is missing: grant_type")
+        if form["grant_type"] != GRANT_TYPE:
+            return _refusal("unsupported_grant_type", f"Invalid grant_type: {form['grant_type']}")
+        try:
+            claims = _verified(form.get("assertion", ""))
+        except ValueError as error:
+            return _refusal("invalid_grant", str(error))
+        if claims.get("aud") not in self._token_uris:
+            return _refusal("invalid_grant", "Invalid JWT: Failed audience check.")
+        scopes = _scopes(claims)
+        if not scopes:
+            return _refusal("invalid_scope", "Empty or missing scope not allowed.")
+        lifetime_s = float(self._setting("token_lifetime_s", self.scope_of(call)))
+        token = self._issue(claims["iss"], lifetime_s, scopes)
+        return Answer.of_json({"access_token": token, "expires_in": int(lifetime_s), "token_type": "Bearer"})
+
+    def _issue(self, user: str, lifetime_s: float, scopes: frozenset[str]) -> str:
+        token = f"ya29.sim-{secrets.token_urlsafe(24)}"
+        self._issued[token] = _Issued(user, self._clock.now() + lifetime_s, scopes)
+        return token
+
+
+@lru_cache(maxsize=1)
+def signing_key() -> _Key:
+    """The one key of this process; making it takes about a tenth of a second."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    text = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return _Key(text.decode(), public.decode(), hashlib.sha1(public, usedforsecurity=False).hexdigest())
+
+
+def email_of(project: str) -> str:
+    """The address of the service account of a project."""
+    return f"simulator@{project}.iam.gserviceaccount.com"
+
+
+def _verified(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT that one of our accounts signed and that is valid now by the wall clock. Raises ValueError with Google's words."""
+    from google.auth import exceptions, jwt
+
+    key = signing_key()
+    read_header: Callable[..., Mapping[str, Any]] = jwt.decode_header
+    decode: Callable[..., Mapping[str, Any]] = jwt.decode
+    try:
+        header = read_header(token)
+        claims = decode(token, certs=key.public, clock_skew_in_seconds=SKEW_S)
+        lifetime_s = claims["exp"] - claims["iat"]
+    except exceptions.InvalidValue as error:
+        raise ValueError(BAD_TIMES) from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(BAD_SIGNATURE) from error
+    if header.get("alg") != "RS256" or header.get("kid") != key.key_id:
+        raise ValueError(BAD_SIGNATURE)
+    if not EMAIL.fullmatch(str(claims.get("iss"))):
+        raise ValueError("Invalid grant: account not found")
+    if not 0 < lifetime_s <= JWT_LIFETIME_S:
+        raise ValueError(BAD_TIMES)
+    return claims
+
+
+def _bearer(authorization_header: str | None) -> str | None:
+    scheme, _space, token = (authorization_header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _identity(token: str) -> str:
+    # The part that is different in every JWT; an access token is its own.
+    return token.rpartition(".")[2] if token.count(".") == 2 else token
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(claims.get("scope", "")).split())
+
+
+def _refusal(error: str, description: str) -> Answer:
+    return Answer.of_json({"error": error, "error_description": description}, 400)

@@ -1,0 +1,212 @@
+"""What the demo does to the simulated Compute Engine behind the modules' back, and how it compares what came back.
+
+demo_gce.py seed       writes known bytes to the disks of the demo VM, a real file system to its data disk; prints the VM
+demo_gce.py corrupt    overwrites the beginning of each of its disks; prints the VM
+demo_gce.py compare    reads such a printed VM, says how the VM differs from it, and fails if it does
+demo_gce.py lose       deletes the VM, and with it the disks that go with it
+demo_gce.py zone-down  makes a zone unreachable, or without --zone all zones reachable again
+
+The simulator is the one that the environment variables of the gce options lead to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+IMAGE_BYTES = 2 * 1024 * 1024
+BLOCK = 64 * 1024
+WHEN = "1772330400"
+UUID = "6d756c74-6963-6c6f-7564-2d7265636f76"
+ORDERS = "".join(f"order {number}: {number * 3} apples\n" for number in range(1, 2001))
+
+# What may differ after a restore in place, as regular expressions for the whole path of a field, each with the reason. Nothing else may.
+IN_PLACE = {
+    r"vm\.(fingerprint|labelFingerprint)": "output only: changes with every change",
+    r"vm\.(lastStartTimestamp|lastStopTimestamp)": "output only: it was stopped and started",
+    r"vm\.(tags|metadata)\.fingerprint": "output only",
+    r"vm\.networkInterfaces\.\d+\.fingerprint": "output only",
+    r"vm\.labels\.mcr-.*": "the collection's notes",
+    r"vm\.disks\.\d+\.source": "the purpose: the disks are new ones",
+    r"disk\.[^.]+\.(id|selfLink|name|creationTimestamp|labelFingerprint)": "output only, or the name of a new disk",
+    r"disk\.[^.]+\.(lastAttachTimestamp|lastDetachTimestamp|sourceSnapshot|sourceSnapshotId|sourceImage|sourceImageId)": "output only: where the disk is from",
+    r"disk\.[^.]+\.description": "the collection's note",
+    r"disk\.[^.]+\.labels\.mcr-.*": "the collection's notes",
+    # Only the boot disk of a snapshot or image has them, as it had before.
+    r"disk\.[^.]+\.users\..*": "the VM by its path, which is compared as the place and name of the VM",
+}
+# What may differ as well when the VM was built anew.
+REBUILT = {
+    **IN_PLACE,
+    r"vm\.(id|creationTimestamp)": "output only: it is another VM of the same name",
+}
+# What may differ as well for a copy.
+COPY = {
+    **REBUILT,
+    r"vm\.(name|selfLink|zone)": "the purpose: it is another VM",
+    r"vm\.networkInterfaces\.\d+\.networkIP": "a copy takes no address along",
+    r"vm\.networkInterfaces\.\d+\.accessConfigs\.\d+\.natIP": "a copy takes no address along",
+    r"vm\.networkInterfaces\.\d+\.subnetwork": "in another region it is the subnetwork of that region; of which network is compared",
+    r"vm\.cpuPlatform": "output only: what the zone has",
+    r"disk\.[^.]+\.zone": "the zone of the VM, which is asked for by name",
+}
+ALLOWED: Mapping[str, Mapping[str, str]] = {"in_place": IN_PLACE, "rebuilt": REBUILT, "copy": COPY}
+
+
+class Simulator:
+    """The control side of the simulator, for one project."""
+
+    def __init__(self) -> None:
+        self.url, self.project = os.environ["GCE_API_URL"], os.environ["GCP_PROJECT"]
+
+    def call(self, action: str, **body: Any) -> Any:
+        data = json.dumps({"project": self.project, "scope": self.project, **body}).encode()
+        request = urllib.request.Request(f"{self.url}/_control/{action}", data, {"Content-Type": "application/json"})  # noqa: S310  It is on loopback.
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def state(self) -> Any:
+        with urllib.request.urlopen(f"{self.url}/_control/state?scope={self.project}", timeout=30) as answer:  # noqa: S310
+            return json.load(answer)["projects"][self.project]
+
+    def write(self, zone: str, disk: str, data: bytes) -> None:
+        """Write as the guest would; blocks of zeros are what is there anyway."""
+        for offset in range(0, len(data), BLOCK):
+            block = data[offset : offset + BLOCK]
+            if block.strip(b"\0"):
+                self.call("guest_write", disk=disk, zone=zone, offset=offset, data=base64.b64encode(block).decode())
+
+
+def look(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
+    """The VM as the API shows it, its disks by device name, and the digest of what each holds."""
+    state = simulator.state()
+    vm = next((item for item in state["instances"] if item["name"] == name and item["place"] == f"zones/{zone}"), None)
+    if vm is None:
+        sys.exit(f"there is no VM {name} in zone {zone}")
+    by_path = {f"{item['place']}/disks/{item['name']}": item for item in state["disks"]}
+    disks = {entry["deviceName"]: by_path[re.sub(r".*/((?:zones|regions)/.*)", r"\1", entry["source"])] for entry in vm["disks"] if "source" in entry}
+    bytes_of = {device: disk.pop("digest") for device, disk in disks.items()}
+    return {"zone": zone, "vm": {**vm, "place": ""}, "disk": {device: {**disk, "place": ""} for device, disk in disks.items()}, "bytes": bytes_of}
+
+
+def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every field with its path; one that is empty counts as a field."""
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            # A device name may hold a dot.
+            yield from fields(part, f"{path}.{str(name).replace('.', '_')}".lstrip("."))
+    elif isinstance(value, list) and value:
+        for number, part in enumerate(value):
+            yield from fields(part, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def moved(value: Any, old_zone: str, new_zone: str) -> Any:
+    """The value as it reads in another zone and its region."""
+    text = json.dumps(value).replace(f"zones/{old_zone}/", f"zones/{new_zone}/")
+    return json.loads(text.replace(f"regions/{old_zone.rpartition('-')[0]}/", f"regions/{new_zone.rpartition('-')[0]}/"))
+
+
+def compare(expected: dict[str, Any], found: dict[str, Any], allowed: Mapping[str, str]) -> list[str]:
+    """The differences that are not allowed; that of bytes never is."""
+    wanted = moved({"vm": expected["vm"], "disk": expected["disk"]}, expected["zone"], found["zone"])
+    before, after = dict(fields(wanted)), dict(fields({"vm": found["vm"], "disk": found["disk"]}))
+    differences = [f"the bytes of {device} differ" for device, digest in expected["bytes"].items() if found["bytes"].get(device) != digest]
+    for path in sorted({*before, *after}):
+        if before.get(path) != after.get(path) and not any(re.fullmatch(pattern, path) for pattern in allowed):
+            differences.append(f"{path}: {before.get(path)!r} became {after.get(path)!r}")
+    return differences
+
+
+def file_system() -> tuple[bytes, str]:
+    """An ext4 file system with a file in it where mke2fs is there, else the file itself; and in a word which."""
+    mke2fs = shutil.which("mke2fs", path=os.pathsep.join([os.environ.get("PATH", ""), "/sbin", "/usr/sbin"]))
+    if not mke2fs:
+        return ORDERS.encode(), "text"
+    with tempfile.TemporaryDirectory() as folder:
+        tree, image = Path(folder) / "tree", Path(folder) / "image"
+        tree.mkdir()
+        (tree / "orders.txt").write_text(ORDERS)
+        for path in (tree / "orders.txt", tree):
+            os.utime(path, (int(WHEN), int(WHEN)))
+        image.touch()
+        os.truncate(image, IMAGE_BYTES)
+        command = [mke2fs, "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-U", UUID, "-E", f"hash_seed={UUID},lazy_itable_init=0", "-d", str(tree), str(image)]
+        environment = {**os.environ, "E2FSPROGS_FAKE_TIME": WHEN, "SOURCE_DATE_EPOCH": WHEN}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        return image.read_bytes(), "ext4"
+
+
+def seed(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
+    found = look(simulator, zone, name)
+    content, kind = file_system()
+    for device, disk in found["disk"].items():
+        simulator.write(zone, disk["name"], content if device == "data" else f"{device} as it should be\n".encode() * 500)
+    return {**look(simulator, zone, name), "file_system": kind}
+
+
+def corrupt(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
+    for device, disk in look(simulator, zone, name)["disk"].items():
+        simulator.write(zone, disk["name"], f"your files on {device} are encrypted\n".encode() * 500)
+    return look(simulator, zone, name)
+
+
+def lose(simulator: Simulator, zone: str, name: str) -> None:
+    """Through the API, as somebody in a hurry would."""
+    from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415  Half a second that the other commands need not pay.
+    from google.oauth2.service_account import Credentials  # noqa: PLC0415
+
+    credentials = Credentials.from_service_account_info(json.loads(os.environ["GCP_SERVICE_ACCOUNT_CONTENTS"]), scopes=SCOPES)
+    session = AuthorizedSession(credentials)
+    answer = session.delete(f"{simulator.url}/compute/v1/projects/{simulator.project}/zones/{zone}/instances/{name}", timeout=30)
+    answer.raise_for_status()
+    for _look in range(300):
+        if not any(item["name"] == name for item in simulator.state()["instances"]):
+            return
+        time.sleep(0.02)
+    sys.exit(f"VM {name} is still there")
+
+
+def main() -> int:
+    """Returns 1 when what is compared is not equal."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["seed", "corrupt", "compare", "lose", "zone-down"])
+    parser.add_argument("--zone", default="")
+    parser.add_argument("--vm", default="")
+    parser.add_argument("--after", choices=sorted(ALLOWED), default="in_place", help="which differences a restore of this kind may leave")
+    arguments = parser.parse_args()
+    simulator = Simulator()
+    if arguments.command == "zone-down":
+        simulator.call("settings", zones_down=[arguments.zone] if arguments.zone else [])
+    elif arguments.command == "lose":
+        lose(simulator, arguments.zone, arguments.vm)
+    elif arguments.command == "compare":
+        expected, found = json.load(sys.stdin), look(simulator, arguments.zone, arguments.vm)
+        differences = compare(expected, found, ALLOWED[arguments.after])
+        if differences:
+            print("\n".join(differences))
+            return 1
+        count = len(dict(fields({"vm": found["vm"], "disk": found["disk"]})))
+        print(f"{len(found['bytes'])} disks equal to the byte, {count} fields looked at")
+    else:
+        act = seed if arguments.command == "seed" else corrupt
+        print(json.dumps(act(simulator, arguments.zone, arguments.vm)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,296 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compute Engine's session: credentials, tokens, TLS, and what is made of answers that are none."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_sdk
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_session import Credentials
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    MissingLibrary,
+    ProviderFailure,
+)
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
+
+from tests.unit.plugins.module_utils.clients.gce_bench import HERE, TOKEN, authorization, bench, key_pem, ok, operation_wire, refused, service_account
+from tests.unit.scripted_server import Reply, free_port, self_signed, serve, server_context
+
+SNAPSHOT = ok({"name": "s", "kind": "compute#snapshot"})
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def token_answer(token: str, expires_in: int = 3600) -> Reply:
+    return ok({"access_token": token, "expires_in": expires_in, "token_type": "Bearer"})
+
+
+def test_access_token_is_sent_as_it_is_and_reported_as_a_secret() -> None:
+    with bench(SNAPSHOT) as made:
+        made.client.get_snapshot("s")
+    assert [authorization(asked) for asked in made.server.asked] == [f"Bearer {TOKEN}"]
+    assert made.secrets == [TOKEN]
+
+
+def test_service_account_gets_one_token_at_its_token_uri_for_reads_and_changes_alike() -> None:
+    with serve(token_answer("fresh")) as login, bench(SNAPSHOT, ok(operation_wire()), credentials=Credentials(service_account(login.url))) as made:
+        assert login.asked == []
+        made.client.get_snapshot("s")
+        made.client.delete_snapshot("s")
+    assert len(login.asked) == 1
+    assert [authorization(asked) for asked in made.server.asked] == ["Bearer fresh"] * 2
+    assert made.secrets == ["fresh"]
+
+
+def test_threads_that_start_together_share_one_token() -> None:
+    with serve(token_answer("fresh")) as login, bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made, ThreadPoolExecutor(8) as pool:
+        list(pool.map(made.client.get_snapshot, ["s"] * 16))
+    assert len(login.asked) == 1
+    assert len(made.server.asked) == 16
+
+
+def test_token_that_is_refused_is_renewed_once_and_the_request_repeated() -> None:
+    replies = [refused(401, "authError"), SNAPSHOT]
+    with serve(token_answer("first"), token_answer("second")) as login, bench(*replies, credentials=Credentials(service_account(login.url))) as made:
+        assert made.client.get_snapshot("s") is not None
+    assert [authorization(asked) for asked in made.server.asked] == ["Bearer first", "Bearer second"]
+    assert made.secrets == ["first", "second"]
+
+
+def test_token_that_is_refused_twice_is_a_failed_login() -> None:
+    reply = refused(401, "authError", "Invalid Credentials")
+    with serve(token_answer("first"), token_answer("second")) as login, bench(reply, credentials=Credentials(service_account(login.url))) as made:
+        failure = pytest.raises(AuthenticationFailed, made.client.get_snapshot, "s")
+    assert "Invalid Credentials" in failure.value.message
+    assert len(made.server.asked) == 2
+    assert (failure.value.code, failure.value.http_status) == ("authError", 401)
+
+
+def test_access_token_that_is_refused_is_not_renewed() -> None:
+    with bench(refused(401, "authError")) as made, pytest.raises(AuthenticationFailed, match="access_token"):
+        made.client.delete_snapshot("s")
+    assert len(made.server.asked) == 1
+
+
+def test_login_that_is_refused_says_why_and_asks_nothing_of_compute_engine() -> None:
+    answer = Reply(400, json.dumps({"error": "invalid_grant", "error_description": "account not found"}))
+    with serve(answer) as login, bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made:
+        failure = pytest.raises(AuthenticationFailed, made.client.delete_snapshot, "s")
+    assert "invalid_grant: account not found" in failure.value.message
+    assert made.server.asked == []
+    assert len(login.asked) == 1
+
+
+def test_token_server_that_is_not_reached_is_tried_again_and_is_no_unknown_outcome() -> None:
+    with bench(SNAPSHOT, retries=1, credentials=Credentials(service_account(f"http://127.0.0.1:{free_port()}"))) as made:
+        failure = pytest.raises(ProviderFailure, made.client.delete_snapshot, "s")
+    assert "no access token could be fetched" in failure.value.message
+    assert type(failure.value) is ProviderFailure
+    assert len(made.clock.pauses) == 1
+
+
+def test_application_default_credentials_are_used_when_none_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(token_answer("adc")) as login:
+        file = tmp_path / "adc.json"
+        file.write_text(json.dumps(service_account(login.url)))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        with bench(SNAPSHOT, credentials=Credentials()) as made:
+            made.client.get_snapshot("s")
+    assert authorization(made.server.asked[0]) == "Bearer adc"
+    assert b"cloud-platform" in _assertion(login.asked[0].body)
+
+
+def _assertion(form: str) -> bytes:
+    import base64
+    from urllib.parse import parse_qs
+
+    claims = parse_qs(form)["assertion"][0].split(".")[1]
+    return base64.urlsafe_b64decode(claims + "==")
+
+
+def test_no_credentials_at_all_are_a_failed_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(AuthenticationFailed, match="service_account_file"), bench(credentials=Credentials()):
+        pass
+
+
+def test_key_that_is_no_key_is_refused_without_quoting_it() -> None:
+    broken = {**service_account("http://127.0.0.1"), "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"}
+    with pytest.raises(InvalidRequest) as failure, bench(credentials=Credentials(broken)):
+        pass
+    assert "c2VjcmV0" not in failure.value.message
+
+
+def test_credentials_do_not_show_in_a_repr() -> None:
+    assert TOKEN not in repr(Credentials(access_token=TOKEN))
+    assert "PRIVATE" not in repr(Credentials(service_account("x")))
+
+
+def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with bench(SNAPSHOT, ok(operation_wire())) as made:
+        made.client.get_snapshot("s")
+        made.client.delete_snapshot("s")
+    assert {authorization(asked) for asked in made.server.asked} == {f"Bearer {TOKEN}"}
+
+
+class TestTls:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return self_signed(tmp_path_factory.mktemp("tls"))
+
+    def call(self, pem: Path, tls: Tls) -> list[str]:
+        with serve(SNAPSHOT, ok(operation_wire()), tls=server_context(pem)) as server, bench(api_url=server.url, tls=tls, retries=0) as made:
+            made.client.get_snapshot("s")
+            made.client.delete_snapshot("s")
+            return [asked.method for asked in server.asked]
+
+    def test_certificate_that_nobody_vouches_for_is_refused(self, pem: Path) -> None:
+        with pytest.raises(ProviderFailure, match="validate_certs and ca_path") as failure:
+            self.call(pem, Tls())
+        assert not failure.value.transient
+
+    @pytest.mark.parametrize("environment", ["", "/nowhere.pem"])
+    def test_options_reach_reads_and_the_sdk_and_win_over_the_environment(self, pem: Path, environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", environment)
+        assert self.call(pem, Tls(verify=False)) == ["GET", "DELETE"]
+        assert self.call(pem, Tls(ca_path=str(pem))) == ["GET", "DELETE"]
+
+
+@pytest.mark.parametrize("call", ["get_snapshot", "delete_snapshot"])
+class TestAnswers:
+    def failure(self, call: str, *replies: Reply, **options: Any) -> tuple[Any, int]:
+        with bench(*replies, retries=1, **options) as made, pytest.raises(Exception) as failure:  # noqa: PT011
+            getattr(made.client, call)("s")
+        return failure.value, len(made.server.asked)
+
+    def test_redirect_is_not_followed(self, call: str) -> None:
+        error, asked = self.failure(call, Reply(301, "{}", {"Location": "http://127.0.0.1:1/"}))
+        assert (type(error), asked) == (InvalidRequest, 1)
+        assert "redirects" in error.message
+
+    def test_web_page_is_no_absence(self, call: str) -> None:
+        error, asked = self.failure(call, Reply(200, "<html>", {"Content-Type": "text/html"}))
+        assert (type(error), asked) == (InvalidRequest, 1)
+
+    def test_not_found_that_is_not_google_s_is_no_absence(self, call: str) -> None:
+        error, asked = self.failure(call, Reply(404, "<html>not here</html>", {"Content-Type": "text/html"}))
+        assert (type(error), asked) == (InvalidRequest, 1)
+        assert "api_url" in error.message
+
+    @pytest.mark.parametrize("reply", [Reply(body=""), Reply(body='{"name": "op'), Reply(body="[]"), Reply(body="{}"), Reply(cut=3), Reply(drop=True)])
+    def test_answer_that_cannot_be_used_is_asked_for_again_and_is_no_absence(self, call: str, reply: Reply) -> None:
+        error, asked = self.failure(call, reply)
+        # A read of something without a name is told at once: the answer was whole.
+        assert asked == (1 if call == "get_snapshot" and reply.body == "{}" else 2)
+        assert error.kind == ("ProviderFailure" if call == "get_snapshot" else "OutcomeUnknown")
+
+    def test_server_that_is_not_there_has_done_nothing(self, call: str) -> None:
+        error, _asked = self.failure(call, api_url=f"http://127.0.0.1:{free_port()}")
+        assert error.kind == "ProviderFailure"
+        assert "could not connect" in error.message
+
+
+def test_answer_that_takes_too_long_is_given_up_after_the_time_limit() -> None:
+    import threading
+
+    never = threading.Event()
+    with bench(Reply(hold=never), retries=0, timeout_s=0.1) as made:
+        with pytest.raises(ProviderFailure, match="within 0.1 s"):
+            made.client.delete_snapshot("s")
+        never.set()
+
+
+def test_address_may_have_a_path_of_its_own() -> None:
+    with serve(SNAPSHOT, ok(operation_wire())) as server, bench(api_url=f"{server.url}/behind/it/") as made:
+        made.client.get_snapshot("s")
+        made.client.delete_snapshot("s")
+    assert [asked.path.partition("?")[0] for asked in server.asked] == [f"/behind/it{HERE}/global/snapshots/s"] * 2
+
+
+_IMPORTS = """
+import sys
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
+assert not any(name.startswith(("google", "requests")) for name in sys.modules), "imported with the file"
+w = Waiter(1, 1)
+given = {"credentials": gce.Credentials(access_token="t"), "api_url": "http://127.0.0.1:1", "on_secret": print}
+client = gce.GceClient("p", tls=Tls(), timeout_s=1, retry=Retry(0, w.pause, lambda: 0), waiter=w, **given)
+assert "google.auth" in sys.modules
+assert "google.cloud.compute_v1" not in sys.modules, "imported before a change"
+"""
+
+
+def test_libraries_are_imported_only_when_they_are_needed() -> None:
+    import os
+
+    done = subprocess.run([sys.executable, "-c", _IMPORTS], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_google_auth_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.auth.transport.requests", None)
+    with pytest.raises(MissingLibrary) as failure, bench():
+        pass
+    assert "google-auth" in failure.value.library
+
+
+@pytest.mark.parametrize("trouble", [None, ModuleNotFoundError("google")])
+def test_sdk_that_is_missing_is_said_before_anything_is_sent(trouble: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_spec(_name: str) -> None:
+        if trouble:
+            raise trouble
+
+    monkeypatch.setattr(gce_sdk.importlib.util, "find_spec", find_spec)
+    with pytest.raises(MissingLibrary) as failure, bench():
+        pass
+    assert failure.value.library == "google-cloud-compute"
+
+
+def test_sdk_that_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench() as made:
+        monkeypatch.setitem(sys.modules, "google.cloud.compute_v1", None)
+        monkeypatch.delattr("google.cloud.compute_v1", raising=False)
+        with pytest.raises(MissingLibrary):
+            made.client.delete_snapshot("s")
+    assert made.server.asked == []
+
+
+def test_token_about_to_expire_is_renewed_before_it_is_refused() -> None:
+    with serve(token_answer("first", 1), token_answer("second")) as login, bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made:
+        made.client.get_snapshot("s")
+        made.client.get_snapshot("s")
+    assert authorization(made.server.asked[-1]) == "Bearer second"
+
+
+def test_key_is_in_no_message() -> None:
+    when = datetime.datetime.now().isoformat()
+    message = f"at {when} the assertion {TOKEN} was refused"
+    with bench(refused(403, "forbidden", message)) as made, pytest.raises(AuthenticationFailed) as failure:
+        made.client.delete_snapshot("s")
+    assert TOKEN not in failure.value.message
+    assert key_pem() not in failure.value.message
