@@ -12,14 +12,16 @@ from typing import Any
 from tests.harness import OUTPUT
 from tests.harness.fault_table import rendered
 from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+from tests.harness.gce_results import table, write_report
 
 __all__ = ["make_world", "modules", "playbooks", "simulator", "world"]
 
-CELLS = "fault_cells"
+CELLS, GCE_CELLS = "fault_cells", "gce_fault_cells"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table and leave it as JSON."""
+    _summarize_gce(terminalreporter)
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
     cells = [cell for report in reports for name, value in getattr(report, "user_properties", []) if name == CELLS for cell in value]
     if not cells:
@@ -29,3 +31,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(rendered(cells))
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "faults.json").write_text(json.dumps({"cases": cells}, indent=1) + "\n", "utf-8")
+
+
+def _summarize_gce(terminalreporter: Any) -> None:
+    reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
+    cells = [cell for report in reports for name, value in getattr(report, "user_properties", []) if name == GCE_CELLS for cell in value]
+    if cells:
+        cells.sort(key=lambda cell: cell["route"])
+        terminalreporter.section("faults on Compute Engine")
+        terminalreporter.write_line(table(cells))
+        write_report(cells, OUTPUT / "faults-gce.json")

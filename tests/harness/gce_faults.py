@@ -25,6 +25,8 @@ from .modules import Modules, Result, Run
 
 AT_ONCE = 24
 LOCK_TTL_S = 5
+LONG_KILL = "kill, long at work"
+LOOKS_ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
 SETTLED_S = 3.0
 
 
@@ -172,6 +174,10 @@ class Stage:
         cloud.clear_faults()
         mark = cloud.mark()
         again = self.start(cloud).result()
+        if case.fault == LONG_KILL and again.kind == "Conflict" and any(words in again.message for words in LOOKS_ALIVE):
+            # What a dead run had begun ended while its lock was watched: that looks like life.
+            settle(cloud)
+            again = self.start(cloud).result()
         settle(cloud)
         cell.again = again.message
         cell.wrong += judge_second(self, cloud, result, again, mark)
@@ -197,7 +203,9 @@ class Stage:
 def settle(cloud: Cloud) -> None:
     """Wait until the simulator has done what it was asked, but for what never ends."""
     deadline = time.monotonic() + SETTLED_S
-    while time.monotonic() < deadline and cloud.do(lambda project: any(one.ends_s - project.world.clock.now() < SETTLED_S for one in project.running_operations())):
+    while time.monotonic() < deadline and cloud.do(
+        lambda project: any(one.ends_s - project.world.clock.now() < SETTLED_S for one in project.running_operations())
+    ):
         time.sleep(0.05)
 
 

@@ -82,7 +82,10 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
     by_fault: dict[str, Counter[str]] = defaultdict(Counter)
     for cell in cells:
         by_fault[cell["fault"]][cell["outcome"]] += 1
-    lines += [""] + [f"{fault:<24} {sum(count.values()):>5}  {', '.join(f'{number} {outcome}' for outcome, number in count.most_common())}" for fault, count in by_fault.items()]
+    lines += [""] + [
+        f"{fault:<24} {sum(count.values()):>5}  {', '.join(f'{number} {outcome}' for outcome, number in count.most_common())}"
+        for fault, count in by_fault.items()
+    ]
     return "\n".join(lines)
 
 

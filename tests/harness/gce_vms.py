@@ -30,9 +30,7 @@ class VmWorld(GceWorld):
 
     # -- What is put there
 
-    def put_vm(
-        self, name: str, devices: Mapping[str, Mapping[str, Any]], zone: str = ZONE, *, labels: Mapping[str, str] | None = None, **fields: Any
-    ) -> None:
+    def put_vm(self, name: str, devices: Mapping[str, Mapping[str, Any]], zone: str = ZONE, *, labels: Mapping[str, str] | None = None, **fields: Any) -> None:
         """Make a running VM; ``devices`` are its disks by device name, the first one boots, with fields of their own (``attached``: of the attachment).
 
         A disk is called VM-DEVICE unless it has a ``name``. The VM has one interface with an external address that nobody has reserved.

@@ -64,7 +64,12 @@ class ModuleServer:
         """Until the standard input ends; then what still runs is killed."""
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        for name in ("requests", "google.cloud.compute_v1", "google.auth.transport.requests", *(f"{MODULES}.{name}" for name in ("backup", "restore", "snapshot"))):
+        for name in (
+            "requests",
+            "google.cloud.compute_v1",
+            "google.auth.transport.requests",
+            *(f"{MODULES}.{name}" for name in ("backup", "restore", "snapshot")),
+        ):
             importlib.import_module(name)
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)

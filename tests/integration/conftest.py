@@ -7,6 +7,21 @@
 from __future__ import annotations
 
 from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+from tests.harness.gce_vms import make_vm_world, vm_world
 from tests.harness.gce_worlds import gce_simulator, gce_world, make_gce_world
 
-__all__ = ["gce_simulator", "gce_world", "make_gce_world", "make_world", "modules", "playbooks", "simulator", "world"]
+from .gce_runs import ask
+
+__all__ = [
+    "ask",
+    "gce_simulator",
+    "gce_world",
+    "make_gce_world",
+    "make_vm_world",
+    "make_world",
+    "modules",
+    "playbooks",
+    "simulator",
+    "vm_world",
+    "world",
+]

@@ -82,54 +82,49 @@ def test_twelve_steps(playbooks: Playbooks, gce_world: GceWorld, disk: str) -> N
     assert gce_world.violations() == []
 
 
-SHOP = "projects/shop-production"
-# By the name of the example: the snapshots of the disk that are there, by name the age in days and the expiry in days; whether it changes something; what is true.
-EXAMPLES: dict[str, tuple[dict[str, tuple[float, float | None]], bool, str]] = {
-    "Take a snapshot of a disk": ({}, True, "said.snapshot.status == 'succeeded' and said.snapshot.tags == {'purpose': 'upgrade'}"),
+# In the order of the documentation, where each finds what those before it left: whether it changes something, and what is true then.
+EXAMPLES: dict[str, tuple[bool, str]] = {
+    "Take a snapshot of a disk": (True, "said.snapshot.status == 'succeeded' and said.snapshot.tags == {'purpose': 'upgrade'}"),
     "Take one each time, to be kept for thirty days, unless there is one of the last hour": (
-        {"old": (1, None)},
         True,
         "said.snapshot.name is match('shop-data-[0-9]{8}-[0-9]{6}') and said.snapshot.expires_at is not none",
     ),
     "Take one of a regional disk, stored in the European Union": (
-        {},
         True,
         "said.snapshot.storage_locations == ['eu'] and said.snapshot.snapshot_type == 'ARCHIVE' and said.snapshot.zone is none",
     ),
-    "Look at a snapshot": ({"shop-data-before-upgrade": (1, None)}, False, "said.snapshot.source_disk.endswith('/disks/shop-data')"),
-    "List the snapshots of a disk that can be restored from": ({"a": (1, None), "b": (2, None)}, False, "said.snapshots | length == 2"),
-    "Delete what has expired, but for the newest three": (
-        {"a": (1, -0.5), "b": (2, -0.5), "c": (3, -0.5), "d": (4, -0.5), "e": (5, 1), "f": (6, -0.5)},
-        True,
-        "said.snapshots | map(attribute='name') | list == ['f', 'd']",
-    ),
-    "Delete a snapshot, if it is one of the disk that is meant": ({"shop-data-before-upgrade": (1, None)}, True, "said.snapshot == {}"),
+    "Look at a snapshot": (False, "said.snapshot.source_disk.endswith('/disks/shop-data')"),
+    "List the snapshots of a disk that can be restored from": (False, "said.snapshots | length == 8"),
+    "Delete what has expired, but for the newest three": (True, "said.snapshots | map(attribute='name') | list == ['f', 'd', 'c']"),
+    "Delete a snapshot, if it is one of the disk that is meant": (True, "said.snapshot == {}"),
 }
+# By name, age and time to the expiry in days. Together with the one that the examples take, a and b are the newest three.
+NIGHTLY: dict[str, tuple[float, float]] = {"a": (1, -0.5), "b": (2, -0.5), "c": (3, -0.5), "d": (4, -0.5), "e": (5, 1), "f": (6, -0.5)}
 
 
 def test_examples_run_as_they_stand(playbooks: Playbooks, tmp_path: Path) -> None:
     source = importlib.import_module("ansible_collections.multicloud.recovery.plugins.modules.snapshot").EXAMPLES
     shown = yaml.safe_load(source.replace("/etc/ansible/shop-production.json", str(tmp_path / "key.json")))
-    assert {example["name"] for example in shown} == set(EXAMPLES)
+    assert [example["name"] for example in shown] == list(EXAMPLES)
     with running_simulator("gce", operation_s=0) as simulator:
         world = GceWorld(simulator)
         world.project, world.control = "shop-production", simulator.control.scoped("shop-production")
         (tmp_path / "key.json").write_text(json.dumps(world.service_account))
+        world.put_disk("shop-data")
+        world.put_disk("shop-database", f"regions/{REGION}")
+        for name, (age, expires) in NIGHTLY.items():
+            world.put_snapshot(name, "shop-data", age_h=24 * age, labels={"purpose": "nightly", "mcr-expires": _label_in(expires)})
+        tasks: list[dict[str, Any]] = []
         for example in shown:
-            before, changed, truth = EXAMPLES[example["name"]]
-            world.control.drop_state()
-            world.put_disk("shop-data")
-            world.put_disk("shop-database", f"regions/{REGION}")
-            for name, (age, expires) in before.items():
-                labels = {"purpose": "nightly", **({"mcr-expires": _label_in(expires)} if expires else {})}
-                world.put_snapshot(name, "shop-data", age_h=24 * age, labels=labels)
-            checks = {"name": "check", "ansible.builtin.assert": {"that": [f"said is changed == {changed}", truth]}}
-            # The variables that the comments in the examples speak of.
-            environ = {**world.environment, "GCP_SERVICE_ACCOUNT_FILE": str(tmp_path / "key.json")}
-            del environ["GCP_ACCESS_TOKEN"]
-            outcome = playbooks.run([play({**example, "register": "said"}, checks)], environ=environ)
-            assert outcome.code == 0, outcome.stdout + outcome.stderr
-            assert world.violations() == []
+            changed, truth = EXAMPLES[example["name"]]
+            check = {"name": f"after {example['name']}", "ansible.builtin.assert": {"that": [f"said is changed == {changed}", truth]}}
+            tasks += [{**example, "register": "said"}, check]
+        # The variables that the comments in the examples speak of.
+        environ = {**world.environment, "GCP_SERVICE_ACCOUNT_FILE": str(tmp_path / "key.json")}
+        del environ["GCP_ACCESS_TOKEN"]
+        outcome = playbooks.run([play(*tasks)], environ=environ)
+        assert outcome.code == 0, outcome.stdout + outcome.stderr
+        assert world.violations() == []
 
 
 def _label_in(days: float) -> str:
@@ -360,7 +355,9 @@ def test_all_deletions_are_under_way_at_once(ask: Ask, gce_world: GceWorld) -> N
 
 def test_what_is_others_stays(ask: Ask, gce_world: GceWorld) -> None:
     gce_world.put_snapshot("ours", "data")
-    gce_world.put_snapshot("scheduled", "data", autoCreated=True, sourceSnapshotSchedulePolicy=f"{SITE}projects/{gce_world.project}/regions/{REGION}/resourcePolicies/daily")
+    gce_world.put_snapshot(
+        "scheduled", "data", autoCreated=True, sourceSnapshotSchedulePolicy=f"{SITE}projects/{gce_world.project}/regions/{REGION}/resourcePolicies/daily"
+    )
     gce_world.put_snapshot("part", "data", labels={"mcr-vm": "web", "mcr-backup": "20260301-020007"})
     gce_world.put_snapshot("earlier", "data", disk_id="77")
     for name, word in (("scheduled", "include_scheduled"), ("part", "web-20260301-020007")):

@@ -73,8 +73,7 @@ class Simulator:
         self.url, self.project = os.environ["GCE_API_URL"], os.environ["GCP_PROJECT"]
 
     def call(self, action: str, **body: Any) -> Any:
-        data = json.dumps({"project": self.project, "scope": self.project, **body}).encode()
-        request = urllib.request.Request(f"{self.url}/_control/{action}", data, {"Content-Type": "application/json"})  # noqa: S310  It is on loopback.
+        request = urllib.request.Request(f"{self.url}/_control/{action}?scope={self.project}", json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  It is on loopback.
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
@@ -87,7 +86,7 @@ class Simulator:
         for offset in range(0, len(data), BLOCK):
             block = data[offset : offset + BLOCK]
             if block.strip(b"\0"):
-                self.call("guest_write", disk=disk, zone=zone, offset=offset, data=base64.b64encode(block).decode())
+                self.call("guest_write", project=self.project, disk=disk, zone=zone, offset=offset, data=base64.b64encode(block).decode())
 
 
 def look(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
@@ -145,7 +144,22 @@ def file_system() -> tuple[bytes, str]:
             os.utime(path, (int(WHEN), int(WHEN)))
         image.touch()
         os.truncate(image, IMAGE_BYTES)
-        command = [mke2fs, "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-U", UUID, "-E", f"hash_seed={UUID},lazy_itable_init=0", "-d", str(tree), str(image)]
+        command = [
+            mke2fs,
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-O",
+            "^has_journal",
+            "-U",
+            UUID,
+            "-E",
+            f"hash_seed={UUID},lazy_itable_init=0",
+            "-d",
+            str(tree),
+            str(image),
+        ]
         environment = {**os.environ, "E2FSPROGS_FAKE_TIME": WHEN, "SOURCE_DATE_EPOCH": WHEN}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         return image.read_bytes(), "ext4"

@@ -54,6 +54,10 @@ class GceClient(GceReader):
         self._operations = GceOperations(self._calls, waiter, on_warning)
         self._change = self._calls.change
 
+    def acted(self) -> bool:
+        """Whether a change was accepted, or may have been, since this client was made."""
+        return self._calls.acted
+
     def wait(self, operation: Operation, what: str) -> Operation:
         """POST {place}/operations/{operation}/wait until it is done; ``what`` names what it does, as in ``creation of disk "data"``.
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..core.errors import Conflict, InvalidRequest, NotFound, ProviderFailure, RecoveryError
+from ..core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError
 from ..transport.retry import Retry, TryAgain
 from .gce_answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
 from .gce_objects import Operation, Place, Wire, operation
@@ -43,6 +43,7 @@ class GceCalls:
         self._timeout_s = timeout_s
         self._retry = retry
         self._on_secret = on_secret
+        self.acted = False
 
     def read(self, what: str, *path: str, project: str | None = None, body: Wire | None = None, **query: Any) -> Wire:
         """GET {path}, or POST with a body where the API reads so: the answer's JSON. ``path`` begins after the project; its parts are names."""
@@ -112,7 +113,13 @@ class GceCalls:
 
         target = name or str((body or {}).get("name", ""))
         what = f'{_WORDS.get(action, action)} {spaced(change.singular)} "{target}"{where(place)}'
-        return self._repeat(what, send, changes=True, secrets=keys | metadata_values(body))
+        try:
+            begun = self._repeat(what, send, changes=True, secrets=keys | metadata_values(body))
+        except OutcomeUnknown:
+            self.acted = True
+            raise
+        self.acted = True
+        return begun
 
     def operation(self, seen: Operation, *, hold: bool, timeout_s: float) -> Operation:
         """POST {place}/operations/{name}/wait, or GET without ``hold``, once. Raises Trouble."""

@@ -145,7 +145,8 @@ def test_the_command_line_serves_and_stops_on_sigterm(tmp_path):
         printed, _errors = process.communicate(timeout=30)
         assert process.returncode == 0
     assert printed.decode() == (tmp_path / "env").read_text()
-    assert set(environment) == {f"PX_BACKUP_{name}" for name in ("API_URL", "TOKEN", "ORG_ID", "AUTH_URL", "USERNAME", "PASSWORD")}
+    px_backup = {f"PX_BACKUP_{name}" for name in ("API_URL", "TOKEN", "ORG_ID", "AUTH_URL", "USERNAME", "PASSWORD")}
+    assert set(environment) >= px_backup | {"GCE_API_URL", "GCP_PROJECT", "GCP_ZONE"}
 
 
 def test_the_command_line_stops_with_its_parent(tmp_path):

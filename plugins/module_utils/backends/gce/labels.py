@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...clients.gce_answers import is_fingerprint_mismatch
@@ -83,6 +83,12 @@ def label_value(text: str) -> str:
         return text
     begin = re.sub(r"[^a-z0-9_]+", "-", text.lower())[: _LONGEST - _HASH - 1].strip("-")
     return f"{begin}-{digest(text, _HASH)}".lstrip("-")
+
+
+def in_all(every: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The user's labels that all of these have alike."""
+    first = user_labels(every[0]) if every else {}
+    return {key: value for key, value in first.items() if all(labels.get(key) == value for labels in every)}
 
 
 def merged(labels: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:

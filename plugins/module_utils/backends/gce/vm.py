@@ -15,17 +15,20 @@ from ...core.errors import Conflict, NotFound, NotYetPossible, RecoveryError, Wa
 from ...core.steps import at_once
 from ...core.waiter import Waiter
 from ...recovery.lock import Claim, Lock
+from .keys import as_wire
 from .vm_lock import VmLockPlace, change_labels, merged, write_labels
+from .vm_manifest import needs_own_key
 
 # The client's connection pool holds ten; a few are left to the waiting and the lock.
 _AT_ONCE = 8
 
 
 class Vm:
-    """One VM by zone and name. Nothing is kept: every read asks again."""
+    """One VM by zone and name. Nothing is kept: every read asks again. ``keys`` are customers' own keys by device: it does not start without them."""
 
-    def __init__(self, client: GceClient, waiter: Waiter, zone_name: str, name: str) -> None:
+    def __init__(self, client: GceClient, waiter: Waiter, zone_name: str, name: str, keys: Mapping[str, str] | None = None) -> None:
         self.client, self.waiter, self.zone, self.name = client, waiter, zone_name, name
+        self._keys = keys or {}
         self._lock: Lock | None = None
 
     @property
@@ -112,15 +115,19 @@ class Vm:
             self.change(lambda: self.client.stop_instance(self.zone, self.name, discard_local_ssd), f"stopping VM {self.name}")
         self._until("TERMINATED")
 
-    def start(self, keys: Mapping[str, str] | None = None) -> None:
+    def start(self) -> None:
         """Start it unless it runs. Raises NotYetPossible when capacity or quota did not suffice until the deadline."""
         if self.existing().status != "RUNNING":
-            self.patiently(lambda: self.change(lambda: self._start(keys or {}), f"starting VM {self.name}"), f'VM "{self.name}" is stopped')
+            self.patiently(lambda: self.change(self._start, f"starting VM {self.name}"), f'VM "{self.name}" is stopped')
         self._until("RUNNING")
 
-    def _start(self, keys: Mapping[str, str]) -> Operation:
+    def _start(self) -> Operation:
         instance = self.existing()
-        disk_keys = [{"source": disk.source, "diskEncryptionKey": {"rawKey": keys[disk.device_name]}} for disk in instance.disks if disk.device_name in keys]
+        disk_keys = [
+            {"source": disk.source, "diskEncryptionKey": as_wire(self._keys[disk.device_name])}
+            for disk in instance.disks
+            if disk.device_name in self._keys and needs_own_key(disk.wire.get("diskEncryptionKey"))
+        ]
         return self.client.start_instance(self.zone, self.name, disk_keys or None)
 
     def patiently(self, act: Callable[[], None], state: str) -> None:

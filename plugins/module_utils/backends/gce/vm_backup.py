@@ -19,6 +19,7 @@ from ...recovery.naming import backup_name, check_datetime, now_as_datetime, par
 from ...recovery.points import BackupSet, newest_first
 from ...recovery.retention import parse_rules
 from .connection import connect
+from .keys import check_keys
 from .labels import check_tags
 from .vm import Vm
 from .vm_backup_delete import plan_prune, plan_removal
@@ -49,6 +50,7 @@ class GceBackupBackend:
     def validate(self, operation: str) -> None:
         task = self._task
         check_tags(task["tags"])
+        check_keys("disk_encryption_keys", task["disk_encryption_keys"])
         if operation == CREATE:
             self._validate_create()
         if operation == DELETE:
@@ -153,7 +155,8 @@ class GceBackupBackend:
         return self._creation(vm, moment).plan()
 
     def _creation(self, vm: str, moment: str) -> BackupPlan:
-        return BackupPlan(self._task, self._client, self._waiter, Vm(self._client, self._waiter, self._task["zone"], vm), moment, self._now, self.record)
+        target = Vm(self._client, self._waiter, self._task["zone"], vm, self._task["disk_encryption_keys"])
+        return BackupPlan(self._task, self._client, self._waiter, target, moment, self._now, self.record)
 
     def plan_delete(self, found: Record | None) -> Plan:
         vm, moment = self._wanted()

@@ -31,7 +31,7 @@ def plan_removal(task: Task, vm: Vm, attempts: Sequence[BackupSet], store: Manif
     if any(one.tags.get(key) != value for one in attempts for key, value in tags.items()):
         raise Conflict(f"it does not carry the labels {tags}, so it is not what was meant to be deleted. It is untouched.")
     refuse_during_restore(vm)
-    return Plan((Step("delete recovery points", do=lambda: remove(vm, attempts, store)),), verb="deleted")
+    return Plan((Step("delete recovery points", do=lambda: remove(vm, attempts, store)),), verb="deleted", acted=vm.client.acted)
 
 
 def plan_prune(task: Task, vm: Vm, sets: Sequence[BackupSet], store: ManifestStore, record: Callable[[BackupSet], Record]) -> Plan:
@@ -50,7 +50,7 @@ def plan_prune(task: Task, vm: Vm, sets: Sequence[BackupSet], store: ManifestSto
         step = Step(f"delete {known[point.name].name}", do=partial(remove, vm, attempts, store))
         steps.append(step)
         removes[step.name] = record(known[point.name])
-    return Plan(tuple(steps), verb="deleted", removes=removes, note=kept)
+    return Plan(tuple(steps), verb="deleted", removes=removes, note=kept, acted=vm.client.acted)
 
 
 def refuse_during_restore(vm: Vm) -> None:

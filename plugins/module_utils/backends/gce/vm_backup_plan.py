@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 from ...clients.gce import GceClient
@@ -21,6 +22,7 @@ from ...recovery.naming import backup_name
 from ...recovery.points import IMAGE, MACHINE_IMAGE, BackupSet, Member, latest_complete, newest_first
 from .labels import check_tags
 from .vm import Vm, persistent
+from .vm_addresses import Addresses, external
 from .vm_backup_steps import BackupSteps
 from .vm_checks import refuse_missing_permissions, refuse_snapshot_quota
 from .vm_labels import RESTORING, SAVING
@@ -31,6 +33,9 @@ from .vm_records import backup_record
 from .vm_save import Save, SaveOptions, next_attempt
 from .vm_state import state_after_backup
 from .vm_store import ManifestStore, storable, why_not_stored
+
+# A VM in these states writes nothing any more, and has written all that it had.
+_AT_REST = ("TERMINATED", "STOPPED")
 
 
 class BackupPlan:
@@ -91,19 +96,18 @@ class BackupPlan:
         self._refuse_other_method(complete)
         leftovers = [one for one in self._attempts if one is not complete]
         since = f'Backup "{name}" exists since {complete.created_at}, complete and as asked for'
-        record = self._record(complete)
-        if not leftovers:
+        tags = check_tags(self._task["tags"])
+        record = self._record(replace(complete, tags={**complete.tags, **tags}))
+        other = [member for member in complete.members if any(member.facts["labels"].get(key) != value for key, value in tags.items())]
+        if not (leftovers or other):
             return Plan(after=record, why_unchanged=since)
         steps = BackupSteps(self._vm, self._store, None, None)
-        return Plan((steps.drop(leftovers),), after=record, verb="completed")
+        wanted = [*([steps.drop(leftovers)] if leftovers else []), *([steps.relabel(other, tags)] if other else [])]
+        return Plan(tuple(wanted), after=record, verb="updated" if other else "completed")
 
     def _refuse_other_method(self, complete: BackupSet) -> None:
         if complete.method != self._task["method"]:
             raise Conflict(f"it exists and was made by method {complete.method}, not {self._task['method']}. Choose another snapshot_datetime.")
-        tags = check_tags(self._task["tags"])
-        different = {key: value for key, value in tags.items() if complete.tags.get(key) != value}
-        if different:
-            raise Conflict(f"it exists with other tags: {different} was asked for, {dict(complete.tags)} is there. Choose another snapshot_datetime.")
 
     def _refuse_held(self, claim: Claim | None) -> None:
         if claim and claim.purpose.startswith(RESTORING):
@@ -118,12 +122,15 @@ class BackupPlan:
         task, retire = self._task, self._task["retire_source"]
         disks = self._disks_to_save(instance)
         was_running = claim.was_running if claim else instance.running
-        stopping = was_running and (retire or task["consistency"] == "stopped") or claim is not None
-        self._refuse_states(instance, stopping)
+        at_rest = retire or task["consistency"] == "stopped"
+        stopping = was_running and at_rest or claim is not None
+        self._refuse_states(instance, stopping, at_rest)
         consistency = self._reached(instance, stopping)
         attempt = complete.attempt if complete else next_attempt(self._attempts, 1 if task["method"] == MACHINE_IMAGE else len(disks))
         save = Save(self._vm, instance, disks, self.moment, attempt, consistency, self._options(consistency))
         manifest = self._manifest(instance, disks, complete)
+        if stopping and instance.running and not retire:
+            self._warn_of_addresses(instance)
         refuse_missing_permissions(self._vm, instance, disks, self._permissions(stopping, retire))
         refuse_snapshot_quota(self._client, task["method"], save.expected)
         in_template = not save.fits(manifest)
@@ -144,7 +151,15 @@ class BackupPlan:
             on_saved=lambda: self._saved(manifest),
         )
         after = self._prediction(save, requests, consistency, kept, in_template)
-        return Plan(plan, after=after, verb="created", seen=lambda: self._seen(kept), leave=steps.leave, state=lambda: state_after_backup(self._vm))
+        return Plan(
+            plan,
+            after=after,
+            verb="created",
+            seen=lambda: self._seen(kept),
+            leave=steps.leave,
+            state=lambda: state_after_backup(self._vm),
+            acted=self._client.acted,
+        )
 
     def _disks_to_save(self, instance: Instance) -> dict[str, Disk]:
         task = self._task
@@ -162,10 +177,18 @@ class BackupPlan:
             _refuse_disk(instance, device, disk, task["disk_encryption_keys"] or {})
         return disks
 
-    def _refuse_states(self, instance: Instance, stopping: bool) -> None:
+    def _warn_of_addresses(self, instance: Instance) -> None:
+        reservations = external(self._vm, instance)
+        changing = [reservation.address for reservation in Addresses(self._vm, reservations).missing()]
+        if changing:
+            self._task.warn(f"External addresses that are not reserved change when the VM stops for its backup: {', '.join(changing)}.")
+
+    def _refuse_states(self, instance: Instance, stopping: bool, at_rest: bool) -> None:
         task = self._task
-        if stopping and instance.status in ("SUSPENDED", "SUSPENDING"):
+        if (stopping or at_rest) and instance.status in ("SUSPENDED", "SUSPENDING"):
             raise Conflict(f'VM "{self._vm.name}" is suspended: resume or stop it before a backup that stops it.')
+        if at_rest and not stopping and instance.status not in _AT_REST:
+            raise Conflict(f'VM "{self._vm.name}" is {instance.status}: run again when it has stopped.')
         if stopping and any(disk.local_ssd for disk in instance.disks) and not task["discard_local_ssd"]:
             raise Conflict(f'VM "{self._vm.name}" has local SSDs, whose data is lost when it stops. Set discard_local_ssd to allow that.')
         stays = [disk.source.rpartition("/")[2] for disk in persistent(instance) if not disk.auto_delete]
@@ -175,9 +198,10 @@ class BackupPlan:
             raise Conflict(f'VM "{self._vm.name}" is protected against deletion. Take the protection off before it is retired.')
 
     def _reached(self, instance: Instance, stopping: bool) -> str:
-        if stopping or not instance.running:
+        if stopping or instance.status in _AT_REST:
             return "stopped"
-        return "application" if self._task["consistency"] == "application" else "crash"
+        # What is suspended or just stopping has not written everything to its disks, and its guest cannot be asked to.
+        return "application" if instance.running and self._task["consistency"] == "application" else "crash"
 
     def _options(self, consistency: str) -> SaveOptions:
         task = self._task

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ...clients.gce_objects import Instance, Wire
+from ...clients.gce_objects import Instance, Wire, last_part
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.model import SUCCEEDED
@@ -18,10 +18,11 @@ from ...recovery.manifest import Document
 from ...recovery.points import LONGEST_SKEW_S, BackupSet, Member
 from .vm import Vm
 from .vm_labels import SAVING
-from .vm_save import Save, delete_members
+from .vm_save import Save, delete_members, relabel_members
 from .vm_store import ManifestStore
 
 _LOCK, _MANIFEST, _STOP, _SAVE, _START = "lock VM", "store manifest", "stop VM", "save disks", "start VM"
+_RELABEL = "set labels"
 _FINISH, _DEPRECATE, _DROP, _RETIRE, _UNLOCK = "see recovery points ready", "deprecate older images", "remove unfinished attempts", "delete VM", "unlock VM"
 
 
@@ -143,7 +144,14 @@ class BackupSteps:
             sent = [client.deprecate_image(member.name, "DEPRECATED", new.path) for member, new in remaining()]
             client.wait_all(sent, "deprecating older images")
 
-        return Step(_DEPRECATE, do=act, done=lambda: Progress.NO if remaining() else Progress.DONE)
+        def undo() -> None:
+            # The new images go again, and the family must not be left with none.
+            names = {body["name"] for body in self._requests}
+            found = [(member.name, client.get_image(member.name)) for member in older]
+            ours = [name for name, image in found if image and last_part(image.wire.get("deprecated", {}).get("replacement")) in names]
+            client.wait_all([client.deprecate_image(name, "ACTIVE", None) for name in ours], "taking back the deprecation of older images")
+
+        return Step(_DEPRECATE, do=act, done=lambda: Progress.NO if remaining() else Progress.DONE, undo=undo)
 
     def _active(self, member: Member) -> bool:
         image = self._vm.client.get_image(member.name)
@@ -157,6 +165,10 @@ class BackupSteps:
             self._store.drop_unused(one.manifest for one in leftovers)
 
         return Step(_DROP, do=act)
+
+    def relabel(self, members: Sequence[Member], tags: Mapping[str, str]) -> Step:
+        """The tags of a backup that is complete."""
+        return Step(_RELABEL, do=lambda: relabel_members(self._vm, members, tags))
 
     # --- retiring
 

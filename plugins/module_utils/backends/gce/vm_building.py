@@ -63,9 +63,6 @@ class BuildingPlan:
         if self._point is None:
             raise RuntimeError("there is no point to make devices from")
         self._devices = DevicePlan(self._task, self._client, self._vm, identity).of_manifest(self._manifest, self._point)
-        tags = check_tags(self._task["tags"])
-        for device in self._devices:
-            device.request["labels"] = {**device.request.get("labels", {}), **tags}
         return self._devices
 
     def claim_on_disks(self) -> Claim | None:

@@ -12,6 +12,7 @@ from ...clients.gce_objects import AttachedDisk, Disk, Instance, Place, Wire, at
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, NotFound
 from ...recovery.manifest import Document
+from .labels import check_tags
 from .vm import Vm, persistent
 from .vm_devices import Device, Identity, in_order, noted, planned
 from .vm_manifest import move, needs_own_key, strip_disk
@@ -25,6 +26,7 @@ class DevicePlan:
     def __init__(self, task: Task, client: GceClient, vm: Vm, identity: Identity) -> None:
         self._task, self._client, self._vm, self._identity = task, client, vm, identity
         self._keys: Mapping[str, str] = task["disk_encryption_keys"] or {}
+        self._tags = check_tags(task["tags"])
 
     def of_existing(self, instance: Instance, point: RestorePoint, *, whole: bool) -> tuple[Device, ...]:
         """The devices of a VM that exists; ``whole``: every disk of it must be in the point. Raises Conflict, InvalidRequest."""
@@ -48,7 +50,7 @@ class DevicePlan:
             planned(
                 self._identity,
                 one,
-                models[one.device_name],
+                self._tagged(models[one.device_name]),
                 disks[one.device_name].place,
                 sources[one.device_name],
                 len(attached),
@@ -84,7 +86,7 @@ class DevicePlan:
             planned(
                 self._identity,
                 one,
-                models[one.device_name],
+                self._tagged(models[one.device_name]),
                 _place(models[one.device_name]),
                 sources[one.device_name],
                 len(wanted),
@@ -93,6 +95,9 @@ class DevicePlan:
             )
             for one in wanted
         )
+
+    def _tagged(self, model: Wire) -> Wire:
+        return {**model, "labels": {**model.get("labels", {}), **self._tags}}
 
     def _moved(self, model: Wire, manifest: Document) -> Wire:
         """A disk's request as it fits into the zone of the new VM."""
@@ -133,7 +138,8 @@ class DevicePlan:
 
     def of_rollback(self, before: Restore, current: Restore | None) -> tuple[Device, ...]:
         """The devices that go back to the disks from before the restore ``before``. Raises Conflict when there are none."""
-        incoming: Sequence[Disk] = before.old or (current.new if current else ())
+        # A run that died while it took them over has left some of them with the old restore, and some with this one.
+        incoming: Sequence[Disk] = [*before.old, *(disk for disk in (current.new if current else ()) if disk.path not in {old.path for old in before.old})]
         if not incoming:
             raise Conflict(f'the disks from before the restore "{before.name}" are not kept any more: there is nothing to go back to.')
         notes = {device.old: device for device in map(noted, before.new) if device and device.old}

@@ -12,6 +12,7 @@ from typing import Any
 from ...clients.gce_objects import AttachedDisk, Disk, Place, Wire, place_of
 from ...recovery.manifest import VERSION
 from ...recovery.naming import derived_name
+from .keys import as_wire
 from .labels import BACKUP, DEVICE, DISKS, RESTORE, VM, ZONE, label_value
 from .vm_labels import MANIFEST, STRATEGY
 from .vm_manifest import needs_own_key, note, read_note
@@ -47,15 +48,15 @@ class Device:
     def own_key(self) -> bool:
         """Whether attaching it takes a key that only the customer has."""
         key = self.request.get("diskEncryptionKey", {})
-        return "rawKey" in key or needs_own_key(key)
+        return bool({"rawKey", "rsaEncryptedKey"}.intersection(key)) or needs_own_key(key)
 
     def attachment(self, path: str, keys: Mapping[str, str]) -> Wire:
         """The request that attaches the disk ``path`` as this device; ``keys`` are customers' own keys by device."""
         body: Wire = {"source": path, "deviceName": self.name, "boot": self.boot, "mode": self.mode, "autoDelete": self.auto_delete, "type": "PERSISTENT"}
         if self.interface:
             body["interface"] = self.interface
-        if self.name in keys:
-            body["diskEncryptionKey"] = {"rawKey": keys[self.name]}
+        if self.own_key and self.name in keys:
+            body["diskEncryptionKey"] = as_wire(keys[self.name])
         return body
 
 
@@ -112,7 +113,7 @@ def planned(identity: Identity, attached: AttachedDisk, model: Wire, place: Plac
         **source.fields(keys),
     )
     if needs_own_key(model.get("diskEncryptionKey")):
-        request["diskEncryptionKey"] = {"rawKey": keys.get(attached.device_name, "")}
+        request["diskEncryptionKey"] = as_wire(keys[attached.device_name])
     return _device(facts, new, request)
 
 

@@ -21,7 +21,7 @@ from .vm_lock import claim_labels
 
 _READY = "READY"
 # What a restore notes on the disks that it takes off; one that no restore has made gets the second as well.
-_MARKS = (REPLACED_BY, LOCK, LOCK_FOR)
+_MARKS = (REPLACED_BY, KEPT, LOCK, LOCK_FOR)
 _MARKS_OF_FOREIGN = (*_MARKS, VM, ZONE, DEVICE)
 
 

@@ -18,6 +18,7 @@ from ...core.steps import at_once
 from ...recovery.manifest import Document, checked, read_file
 from ...recovery.naming import check_datetime, parse_backup_name
 from ...recovery.points import IMAGE, MACHINE_IMAGE, SNAPSHOT, BackupSet, Member, latest_complete, newest_first
+from .keys import as_wire
 from .labels import BACKUP, DEVICE, VM, ZONE, label_value
 from .vm_manifest import needs_own_key
 from .vm_points import list_sets, member_of_image, member_of_snapshot
@@ -40,7 +41,7 @@ class Source:
 
     def fields(self, keys: Mapping[str, str]) -> Wire:
         """The part of a disk's request that names it."""
-        key = {"rawKey": keys[self.device]} if self.own_key else None
+        key = as_wire(keys[self.device]) if self.own_key else None
         if self.kind == SNAPSHOT:
             return {"sourceSnapshot": self.path, **({"sourceSnapshotEncryptionKey": key} if key else {})}
         if self.kind == IMAGE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...core.model import SUCCEEDED, Record
+from .labels import in_all
 from .vm_devices import Device, Identity
 from .vm_records import PROVIDER
 from .vm_restores import restore_details
@@ -38,4 +39,6 @@ def predicted(identity: Identity, devices: Sequence[Device], tags: Mapping[str, 
         vm_status="RUNNING" if running else "TERMINATED",
     )
     uid = f"{identity.zone}/{identity.vm}/{identity.restore}"
-    return Record(identity.restore, uid, PROVIDER, SUCCEEDED, None, dict(tags), details)
+    # What exists already has the labels that it has.
+    asked = [device.request["labels"] for device in devices if "labels" in device.request]
+    return Record(identity.restore, uid, PROVIDER, SUCCEEDED, None, in_all(asked) if asked else dict(tags), details)

@@ -17,6 +17,7 @@ from ...core.options import Option
 from ...core.steps import Plan
 from ...core.waiter import Waiter
 from .connection import connect
+from .keys import check_keys
 from .labels import check_tags
 from .vm_fleet import filtered_names, target_task
 from .vm_options import VM_RESTORE
@@ -45,6 +46,7 @@ class GceRestoreBackend:
     def validate(self, operation: str) -> None:
         task = self._task
         check_tags(task["tags"])
+        check_keys("disk_encryption_keys", task["disk_encryption_keys"])
         if task["name"] and not re.fullmatch(rf"[a-z0-9]([a-z0-9_-]{{0,{_LONGEST_NAME - 1}}})", task["name"]):
             raise InvalidRequest(f'name must be lower case letters, digits, "-" and "_", at most {_LONGEST_NAME}: it becomes a label. Not "{task["name"]}".')
         if task["uid"] and len(task["uid"].split("/")) != 3:

@@ -41,7 +41,7 @@ def plan_giving_up(task: Task, client: GceClient, waiter: Waiter, restore: Resto
         steps.append(Step("delete old disks", do=lambda: disks.delete([disk.path for disk in restore.old])))
     if not task["delete_vm"]:
         steps.append(Step("remove notes", do=lambda: _forget(vm, restore)))
-    return Plan(chained(steps), verb="deleted")
+    return Plan(chained(steps), verb="deleted", acted=client.acted)
 
 
 def _refuse(task: Task, restore: Restore) -> None:

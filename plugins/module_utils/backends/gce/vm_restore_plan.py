@@ -53,7 +53,8 @@ class RestorePlan:
         self._copy = task["strategy"] == NEW
         name = task["new_vm_name"].replace("{vm}", self._source_vm) if self._copy else self._source_vm
         # A copy in another zone reads nothing of the original's zone, which may be down.
-        self._vm = Vm(client, waiter, (task["new_zone"] or task["zone"]) if self._copy else task["zone"], name)
+        place = (task["new_zone"] or task["zone"]) if self._copy else task["zone"]
+        self._vm = Vm(client, waiter, place, name, task["disk_encryption_keys"])
         self._store = ManifestStore(client)
         self._lock: Lock | None = None
 
@@ -88,7 +89,12 @@ class RestorePlan:
         return found[0] if found else None
 
     def found(self) -> Restore | None:
-        """The restore of this name, as far as it has come."""
+        """The restore of this name, as far as it has come. What a dead run has begun on the VM ends first, lest it end between two reads."""
+        claim = claim_of(self._instance)
+        if claim and self._may_follow(claim) and self._vm.unfinished():
+            self._vm.settle()
+            # It was read before that.
+            self.__dict__.pop("_instance")
         return self._restore
 
     def plan(self) -> Plan:
@@ -206,7 +212,9 @@ class RestorePlan:
         self, steps: tuple[Step, ...], identity: Identity, devices: Sequence[Device], leave: Callable[[], None], *, keeps_old: bool, running: bool
     ) -> Plan:
         after = predicted(identity, devices, check_tags(self._task["tags"]), keeps_old=keeps_old, running=running)
-        return Plan(steps, after=after, verb="completed", seen=self._seen, leave=leave, state=lambda: state_after_restore(self._vm, devices))
+        return Plan(
+            steps, after=after, verb="completed", seen=self._seen, leave=leave, state=lambda: state_after_restore(self._vm, devices), acted=self._client.acted
+        )
 
     def _check(self, instance: Instance, devices: Sequence[Device], addresses: Addresses, *, swap: bool) -> None:
         missing = addresses.missing()

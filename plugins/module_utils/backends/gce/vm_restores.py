@@ -13,7 +13,7 @@ from ...clients.gce import GceClient
 from ...clients.gce_objects import Disk, Instance, region, zone
 from ...core.model import PENDING, RUNNING, SUCCEEDED, Record
 from ...core.steps import at_once
-from .labels import BACKUP, DISKS, REPLACED_BY, RESTORE, VM, ZONE, user_labels
+from .labels import BACKUP, DISKS, REPLACED_BY, RESTORE, VM, ZONE, in_all
 from .vm_devices import Device, in_order, noted
 from .vm_labels import KEPT, MANIFEST, RESTORING, STRATEGY, all_of
 from .vm_lock import claim_of
@@ -82,7 +82,7 @@ class Restore:
             provider=PROVIDER,
             status=status,
             created_at=min((disk.created_at for disk in self.new if disk.created_at), default=None),
-            tags={key: value for disk in self.new[:1] for key, value in user_labels(disk.labels).items()},
+            tags=in_all([disk.labels for disk in self.new]),
             details=restore_details(
                 vm=self.vm,
                 zone=self.zone,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -17,7 +17,8 @@ from ...core.steps import Progress
 from ...recovery.manifest import Document, fingerprint
 from ...recovery.naming import derived_name
 from ...recovery.points import IMAGE, LONGEST_SKEW_S, MACHINE_IMAGE, SNAPSHOT, BackupSet, Member
-from .labels import BACKUP, CONSISTENCY, DEVICE, DISKS, VM, ZONE, label_value
+from .keys import as_wire
+from .labels import BACKUP, CONSISTENCY, DEVICE, DISKS, VM, ZONE, label_value, set_labels
 from .vm import Vm, in_groups
 from .vm_labels import ATTEMPT, MANIFEST
 from .vm_manifest import needs_own_key, note, read_note
@@ -98,7 +99,7 @@ class Save:
         own_key = needs_own_key(self._disks[device].wire.get("diskEncryptionKey"))
         if own_key:
             # What is saved is encrypted with the same key, so that it is no easier to read than the disk.
-            key = {"rawKey": options.keys[device]}
+            key = as_wire(options.keys[device])
             body["sourceDiskEncryptionKey"] = key
             body["imageEncryptionKey" if options.method == IMAGE else "snapshotEncryptionKey"] = key
         if options.method == IMAGE and options.family and attached.boot:
@@ -119,7 +120,7 @@ class Save:
         if self._options.storage_location:
             body["storageLocations"] = [self._options.storage_location]
         keys = [
-            {"sourceDisk": attached.source, "diskEncryptionKey": {"rawKey": self._options.keys[attached.device_name]}}
+            {"sourceDisk": attached.source, "diskEncryptionKey": as_wire(self._options.keys[attached.device_name])}
             for attached in self._attached
             if needs_own_key(self._disks[attached.device_name].wire.get("diskEncryptionKey"))
         ]
@@ -233,6 +234,22 @@ def delete_members(vm: Vm, members: list[Member]) -> None:
 
     sent = in_groups([partial(send, member) for member in members])
     vm.client.wait_all([operation for operation in sent if operation], f'deleting recovery points of VM "{vm.name}"')
+
+
+def relabel_members(vm: Vm, members: Sequence[Member], tags: Mapping[str, str]) -> None:
+    """Set labels of recovery points, all at once; the others stay. Raises NotFound for one that is gone."""
+    client = vm.client
+    calls: dict[str, tuple[Callable[[str], Resource | None], Callable[..., Operation]]] = {
+        SNAPSHOT: (client.get_snapshot, client.set_snapshot_labels),
+        IMAGE: (client.get_image, client.set_image_labels),
+        MACHINE_IMAGE: (client.get_machine_image, client.set_machine_image_labels),
+    }
+
+    def relabel(member: Member) -> None:
+        read, write = calls[member.kind]
+        set_labels(partial(read, member.name), partial(write, member.name), lambda operation: client.wait(operation, f"labelling {member.name}"), dict(tags))
+
+    in_groups([partial(relabel, member) for member in members])
 
 
 def next_attempt(existing: list[BackupSet], devices: int) -> int:

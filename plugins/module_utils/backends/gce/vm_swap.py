@@ -113,11 +113,11 @@ class SwapSteps:
     def _start_again(self) -> None:
         on = {disk.source for disk in self._vm.existing().disks}
         if all(path in on for path in self._disks.old_paths):
-            self._vm.start(self._keys)
+            self._vm.start()
 
     def _start_new(self) -> None:
         try:
-            self._vm.start(self._keys)
+            self._vm.start()
         except NotYetPossible as error:
             old = ", ".join(self._disks.old_paths)
             raise NotYetPossible(f"{error.message} It has its restored disks; the disks from before are kept: {old}.", code=error.code) from error

@@ -208,5 +208,3 @@ def test_every_error_of_ours_can_be_collected() -> None:
         things = Bin("a")
         things.wait_errors["a"] = kind("text")
         assert things.run().errors["a"].message == "text"
-
-

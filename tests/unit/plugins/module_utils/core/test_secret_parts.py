@@ -50,6 +50,6 @@ def test_dictionary_without_named_parts_is_masked_in_all_of_them(controller: Con
 
 @pytest.mark.parametrize("value", [None, "text", {}, {"private_key": "shop-production"}])
 def test_what_is_a_secret_anywhere_stays_one(value: Any) -> None:
-    assert public_parts({"a": {"account": PARTED}, "b": {"other": PARTED}}, {"account": {"private_key": "x", "project_id": "shop-production"}, "other": value}) == (
-        set() if isinstance(value, dict) and value else {"shop-production"}
-    )
+    assert public_parts(
+        {"a": {"account": PARTED}, "b": {"other": PARTED}}, {"account": {"private_key": "x", "project_id": "shop-production"}, "other": value}
+    ) == (set() if isinstance(value, dict) and value else {"shop-production"})

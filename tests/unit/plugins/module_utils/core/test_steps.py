@@ -18,6 +18,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     NotYetPossible,
     OutcomeUnknown,
     ProviderFailure,
+    RecoveryError,
     WaitTimeout,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import (
@@ -700,3 +701,65 @@ def test_leaving_has_time_although_the_deadline_has_passed() -> None:
     with pytest.raises(WaitTimeout):
         run_plan(Plan((Step("a", wait=wait),), leave=lambda: budgets.append(waiter.remaining_s)), waiter, Report(), UNDO_BUDGET_S)
     assert budgets == [UNDO_BUDGET_S]
+
+
+# How things stand after a failure
+
+
+def _fail_with_state(error: BaseException, state: Callable[[], str], log: Log) -> None:
+    steps = log.chain(log.step("a"), log.step("b", do=raising(error)))
+    run_plan(Plan(steps, state=state, leave=log.note("leave")), FakeClock().waiter(), Report(), UNDO_BUDGET_S)
+
+
+@pytest.mark.parametrize("error", [Conflict("It failed."), NotYetPossible("It failed."), WaitTimeout("It failed.")], ids=lambda error: type(error).__name__)
+def test_state_is_added_to_the_message_whether_or_not_anything_was_undone(error: RecoveryError) -> None:
+    with pytest.raises(type(error)) as caught:
+        _fail_with_state(error, lambda: "VM web is running.", Log())
+    assert caught.value is error
+    assert error.message == "It failed. VM web is running."
+
+
+def test_state_is_looked_at_after_the_undoing_and_before_leaving() -> None:
+    log = Log()
+
+    def look() -> str:
+        log.lines.append("look")
+        return "fine."
+
+    with pytest.raises(Conflict):
+        _fail_with_state(Conflict("x"), look, log)
+    assert log.lines == ["do a", "undo b", "undo a", "look", "leave"]
+
+
+def test_state_that_cannot_be_seen_hides_no_error() -> None:
+    error = Conflict("It failed.")
+    with pytest.raises(Conflict) as caught:
+        _fail_with_state(error, raising(ProviderFailure("HTTP 500")), Log())  # type: ignore[arg-type]
+    assert caught.value is error
+    assert error.message == "It failed. How things stand could not be seen: HTTP 500"
+
+
+def test_state_is_not_asked_for_after_success_or_a_bug() -> None:
+    log = Log()
+
+    def look() -> str:
+        log.lines.append("look")
+        return ""
+
+    run_plan(Plan((log.step("a"),), state=look), FakeClock().waiter(), Report(), UNDO_BUDGET_S)
+    with pytest.raises(ZeroDivisionError):
+        _fail_with_state(ZeroDivisionError("a bug"), look, log)
+    assert "look" not in log.lines
+
+
+# What results call an error
+
+
+def test_kind_of_a_refinement_is_that_of_what_it_refines() -> None:
+    assert NotYetPossible("no capacity").kind == "ProviderFailure"
+    assert NotYetPossible("no capacity").as_result()["kind"] == "ProviderFailure"
+
+
+def test_kind_of_a_class_that_refines_nothing_is_its_own_name() -> None:
+    assert OutcomeUnknown("no answer").kind == "OutcomeUnknown"
+    assert RecoveryError("x").kind == "RecoveryError"

@@ -255,6 +255,10 @@ def test_conflict_about_the_lock_leaves_everything_as_it_is() -> None:
     assert issubclass(LockLost, Conflict)
 
 
+def test_lost_lock_is_a_conflict_in_results() -> None:
+    assert LockLost("x").kind == "Conflict"
+
+
 # Holding it
 
 

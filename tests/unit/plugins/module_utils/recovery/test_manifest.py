@@ -128,7 +128,10 @@ def test_written_file_is_read_back(tmp_path: Path) -> None:
     assert read_file(write_file(str(tmp_path), "web-1", DOCUMENT)) == DOCUMENT
 
 
-@pytest.mark.parametrize(("text", "why"), [("{", "holds no JSON"), ("[]", "is no manifest"), ('{"version": 2, "instance": {}}', "is no manifest"), ('{"version": 1}', "is no manifest")])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("{", "holds no JSON"), ("[]", "is no manifest"), ('{"version": 2, "instance": {}}', "is no manifest"), ('{"version": 1}', "is no manifest")],
+)
 def test_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(InvalidRequest, match=f"manifest_file.*{why}"):

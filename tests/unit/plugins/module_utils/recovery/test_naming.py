@@ -73,7 +73,9 @@ def test_moment_is_taken_as_it_is(text: str) -> None:
     assert check_datetime("snapshot_datetime", text) == text
 
 
-@pytest.mark.parametrize("text", ["", "2026-01-31", "20260131", "20260231-000000", "20260131-240000", "20260131-235900Z", " 20260131-235900", "latest", "２0260131-235900"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-01-31", "20260131", "20260231-000000", "20260131-240000", "20260131-235900Z", " 20260131-235900", "latest", "２0260131-235900"]
+)
 def test_text_that_is_no_moment_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"snapshot_datetime must be a date and time in UTC as YYYYMMDD-HHMMSS, for example"):
         check_datetime("snapshot_datetime", text)

@@ -125,7 +125,9 @@ def test_keys_are_checked_and_never_quoted() -> None:
         assert not bad or str(bad) not in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["data", "17", "projects/p/zones/z-a/disks/data", "https://x/compute/v1/projects/p/zones/z-a/disks/data", "zones/z-a/disks/data"])
+@pytest.mark.parametrize(
+    "name", ["data", "17", "projects/p/zones/z-a/disks/data", "https://x/compute/v1/projects/p/zones/z-a/disks/data", "zones/z-a/disks/data"]
+)
 def test_key_is_found_by_name_id_and_link(name: str) -> None:
     assert keys.key_of_disk("k", {"other": WRAPPED, name: KEY}, ("data", "17", "projects/p/zones/z-a/disks/data")) == KEY
 
