@@ -128,7 +128,7 @@ class Schemas:
                 found.append(f"{where} must be an array, not {json_type(value)}")
             elif node.items is not None:
                 for index, item in enumerate(value):
-                    if type(item) is not node.items.plain:
+                    if item.__class__ is not node.items.plain:
                         self._check(node.items, item, f"{where}[{index}]", reading, found)
         else:
             found += _check_scalar(node, value, where, reading)
@@ -140,12 +140,12 @@ class Schemas:
             if known is None:
                 if values is None:
                     found.append(f"{where}.{name} is not a field of the contract")
-                elif type(item) is not values.plain:
+                elif item.__class__ is not values.plain:
                     self._check(values, item, f"{where}[{name}]", reading, found)
                 continue
             if known.output_only and reading.refuses_output and (reading.method_id, name) not in INPUT_AFTER_ALL:
                 found.append(f"{where}.{name} is output only")
-            if type(item) is known.plain:
+            if item.__class__ is known.plain:
                 continue
             if item is None:
                 if not reading.allows_null:

@@ -73,12 +73,12 @@ class Simulator:
         self.url, self.project = os.environ["GCE_API_URL"], os.environ["GCP_PROJECT"]
 
     def call(self, action: str, **body: Any) -> Any:
-        request = urllib.request.Request(f"{self.url}/_control/{action}?scope={self.project}", json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310  It is on loopback.
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        request = urllib.request.Request(f"{self.url}/_control/{action}?scope={self.project}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def state(self) -> Any:
-        with urllib.request.urlopen(f"{self.url}/_control/state?scope={self.project}", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/_control/state?scope={self.project}", timeout=30) as answer:
             return json.load(answer)["projects"][self.project]
 
     def write(self, zone: str, disk: str, data: bytes) -> None:
@@ -181,8 +181,8 @@ def corrupt(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
 
 def lose(simulator: Simulator, zone: str, name: str) -> None:
     """Through the API, as somebody in a hurry would."""
-    from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415  Half a second that the other commands need not pay.
-    from google.oauth2.service_account import Credentials  # noqa: PLC0415
+    from google.auth.transport.requests import AuthorizedSession
+    from google.oauth2.service_account import Credentials
 
     credentials = Credentials.from_service_account_info(json.loads(os.environ["GCP_SERVICE_ACCOUNT_CONTENTS"]), scopes=SCOPES)
     session = AuthorizedSession(credentials)

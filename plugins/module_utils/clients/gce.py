@@ -15,9 +15,6 @@ from ..core.waiter import Waiter
 from ..transport.http import Tls
 from ..transport.retry import Retry
 from . import gce_objects as objects
-from .gce_answers import is_fingerprint_mismatch as is_fingerprint_mismatch
-from .gce_answers import is_in_use as is_in_use
-from .gce_answers import is_out_of_stock as is_out_of_stock
 from .gce_calls import GceCalls
 from .gce_objects import EVERYWHERE, Operation, Place, Wire
 from .gce_operations import GceOperations

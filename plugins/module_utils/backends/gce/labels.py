@@ -108,6 +108,7 @@ def set_labels(
     The API replaces all labels, and refuses when they are no longer those that were read, at once or in the operation: then they are
     read again. So they are after a lost answer. Raises NotFound when the resource is gone, Conflict when others never leave off.
     """
+    lost: RecoveryError | None = None
     for _try in range(_TRIES):
         seen = read()
         if seen is None:
@@ -118,9 +119,9 @@ def set_labels(
         try:
             wait(write(wanted, seen.label_fingerprint))
         except OutcomeUnknown as error:
-            lost: RecoveryError = error
+            lost = error
         except RecoveryError as error:
             if not is_fingerprint_mismatch(error):
                 raise
             lost = error
-    raise Conflict(f"its labels could not be changed: others change them all the time ({_TRIES} tries). The last answer: {lost.message}")
+    raise Conflict(f"its labels could not be changed: others change them all the time ({_TRIES} tries). The last answer: {lost and lost.message}")

@@ -107,7 +107,8 @@ class Actions:
             lambda operation: self._client.wait(operation, f'set the labels of snapshot "{name}"'),
             changes,
         )
-        assert isinstance(changed, Snapshot)
+        if not isinstance(changed, Snapshot):
+            raise TypeError("set_labels gives what was read, which is a snapshot")
         self.seen = changed
 
 

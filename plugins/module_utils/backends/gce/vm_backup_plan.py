@@ -242,7 +242,7 @@ class BackupPlan:
                 self._task.warn(f"The backup is complete, but its manifest was not written to manifest_dir: {error.message}")
 
     def _prediction(self, save: Save, requests: list[Wire], consistency: str, manifest: Document | None, in_template: bool) -> Record:
-        found = [member for member in save.predicted(requests)]
+        found = save.predicted(requests)
         backup = BackupSet(
             self._vm.name,
             self._vm.zone,

@@ -25,6 +25,12 @@ from .vm_lock import claim_of
 from .vm_point import BOOT_DEVICE, RestorePoint
 from .vm_rebuild import Building
 
+
+def _carrier_of(carriers: Sequence[Building]) -> Instance | Disk | None:
+    """The lock comes before the work that knows where it is kept."""
+    return carriers[0].carrier()
+
+
 Carrier = Callable[[], "Instance | Disk | None"]
 
 
@@ -103,7 +109,7 @@ class BuildingPlan:
             self._check_addresses()
             self._check_places()
         carriers: list[Building] = []
-        lock = make_lock(lambda: carriers[0].carrier())
+        lock = make_lock(lambda: _carrier_of(carriers))
         carriers.append(Building(self._vm, identity, self._devices, lock, self.request, was_running=True, start=start))
         return carriers[0], carriers[0].assemble(self._network_steps())
 

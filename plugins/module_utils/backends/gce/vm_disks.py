@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ...clients.gce import is_in_use
+from ...clients.gce_answers import is_in_use
 from ...clients.gce_objects import Disk, Operation, last_part
 from ...core.errors import Conflict, NotFound, ProviderFailure
 from ...core.steps import Progress, Step

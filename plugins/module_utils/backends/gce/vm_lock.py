@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...clients.gce import GceClient, is_fingerprint_mismatch
+from ...clients.gce import GceClient
+from ...clients.gce_answers import is_fingerprint_mismatch
 from ...clients.gce_objects import Disk, Instance, Operation
 from ...core.errors import NotFound, RecoveryError
 from ...recovery.lock import Claim, parse_claim

@@ -255,7 +255,7 @@ class RestorePlan:
             if not begun:
                 self._warn_of_swap(old, was_running)
         work: list[Replacing] = []
-        lock = self._make_lock(locate=lambda: work[0].carrier())
+        lock = self._make_lock(locate=lambda: next(iter(work)).carrier())
         work.append(Replacing(self._vm, identity, devices, lock, builder.request, was_running=was_running, start=self._is_to_run(was_running)))
         steps = work[0].steps(self._store, manifest, addresses, delete_old=task["old_disks"] == "delete", discard_local_ssd=task["discard_local_ssd"])
         keeps_old, running = task["old_disks"] == "keep", self._is_to_run(was_running)

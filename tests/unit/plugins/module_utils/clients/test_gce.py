@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects as objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient, is_fingerprint_mismatch, is_in_use, is_out_of_stock
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Cancelled,
@@ -343,7 +344,7 @@ def test_refusal_is_told_by_its_reason(status: int, reason: str, kind: type[Reco
         failure = pytest.raises(RecoveryError, made.client.set_disk_labels, objects.zone(Z), "data", {}, "fp")
     error = failure.value
     assert len(made.server.asked) == (3 if repeated else 1)
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert is_out_of_stock(error) == (kind is ProviderFailure)
     assert (error.code, error.http_status, error.transient) == (reason, status, repeated)
     assert error.message.startswith(f'could not set the labels of disk "data" in zone z-1: Google\'s words (HTTP {status}, {reason}).')

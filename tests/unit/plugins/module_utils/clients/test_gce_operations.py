@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects as objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import is_fingerprint_mismatch, is_in_use, is_out_of_stock
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Cancelled,

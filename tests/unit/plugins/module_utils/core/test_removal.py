@@ -17,9 +17,9 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RecoveryError,
     WaitTimeout,
 )
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.fleet import TargetResult
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import DELETE, Record
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Outcome, _result, _result_of_many, perform
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.fleet import TargetResult
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Plan, Progress, Report, Step, run_plan
 
 from tests.unit.fakes import FakeBackend, FakeClock, World, fake_task, record

@@ -100,14 +100,15 @@ class FakeClient:
 
     def test_permissions(self, kind: str, place: Place, name: str, permissions: list[str]) -> set[str]:
         self.looks.append(("permissions", kind, place.path, name, *permissions))
-        if isinstance(self.held, RecoveryError):
-            raise self.held
-        return self.held & set(permissions)
+        held = self.held
+        if isinstance(held, RecoveryError):
+            raise held  # pylint: disable=raising-bad-type
+        return held & set(permissions)
 
     def get_project(self) -> Resource:
         self.looks.append(("project",))
         if isinstance(self.quotas, RecoveryError):
-            raise self.quotas
+            raise self.quotas  # pylint: disable=raising-bad-type
         return gce_objects.resource({"name": "p", "quotas": self.quotas})
 
     # -- Changes

@@ -176,8 +176,10 @@ def test_check_mode_sends_nothing_and_predicts_the_keys_of_the_result(bench: Ben
     predicted = bench.create(check_mode=True, **options)
     assert bench.client.sent == []
     real = bench.create(**options)
-    assert predicted.changed and real.changed
-    assert predicted.record is not None and real.record is not None
+    assert predicted.changed
+    assert real.changed
+    assert predicted.record is not None
+    assert real.record is not None
     shown, made = predicted.record.as_result(), real.record.as_result()
     assert list(shown) == list(made)
     for key in ("status", "tags", "source_disk", "source_disk_id", "zone", "region", "size_gb", "encryption", "description", "snapshot_type"):
@@ -301,7 +303,8 @@ def test_update_in_check_mode_predicts_it(bench: Bench) -> None:
     bench.client.put("s", labels={"env": "test"})
     outcome = bench.create(tags={"env": "prod"}, check_mode=True)
     assert (outcome.changed, outcome.message, bench.client.sent) == (True, "Snapshot would be updated", [])
-    assert outcome.before is not None and outcome.record is not None
+    assert outcome.before is not None
+    assert outcome.record is not None
     assert (dict(outcome.before.tags), dict(outcome.record.tags)) == ({"env": "test"}, {"env": "prod"})
 
 

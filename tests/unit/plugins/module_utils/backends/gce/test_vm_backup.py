@@ -46,7 +46,7 @@ def test_backup_saves_every_disk_under_one_datetime(bench: VmBench) -> None:
 
 
 def test_members_are_found_by_labels_that_tie_them_together(bench: VmBench) -> None:
-    bench.backup(tags={"team": "sales"}).ok
+    assert bench.backup(tags={"team": "sales"}).ok
     for snapshot in bench.all("snapshots"):
         labels = snapshot["labels"]
         wanted = {"mcr-vm": VM, "mcr-zone": ZONE, "mcr-backup": FIRST, "mcr-disks": "3", "mcr-consistency": "crash", "mcr-attempt": "1", "team": "sales"}
@@ -215,7 +215,7 @@ def test_leftovers_of_a_replaced_attempt_are_removed_by_the_next_run(bench: VmBe
     bench.control.add_fault("status", method="DELETE", path="/snapshots/", status=400, reason="invalid", times=0)
     bench.backup()
     bench.control.clear_faults()
-    bench.backup().ok
+    assert bench.backup().ok
     assert len(bench.all("snapshots")) == 3
     assert {snapshot["status"] for snapshot in bench.all("snapshots")} == {"READY"}
 
@@ -243,7 +243,7 @@ def test_run_that_left_orderly_is_followed_at_once(bench: VmBench) -> None:
     bench.hold(f"backup_{FIRST}", run="free", running=True)
     bench.change_vm(status="TERMINATED")
     before = bench.clock.now
-    bench.backup(consistency="stopped").ok
+    assert bench.backup(consistency="stopped").ok
     assert bench.clock.now - before < 5
     assert bench.vm()["status"] == "RUNNING"
 
@@ -266,9 +266,9 @@ def test_images_are_made_with_the_family_on_the_boot_disk_alone(bench: VmBench) 
 
 
 def test_image_of_a_running_vm_is_forced_and_of_a_stopped_one_not(bench: VmBench) -> None:
-    bench.backup(method="image").ok
+    assert bench.backup(method="image").ok
     bench.change_vm(status="TERMINATED")
-    bench.backup(SECOND, method="image").ok
+    assert bench.backup(SECOND, method="image").ok
     queries = [entry["query"] for entry in bench.control.requests(mutating=True) if entry["path"].endswith("/global/images")]
     assert [query.get("forceCreate", "false").lower() for query in queries] == ["true"] * 3 + ["false"] * 3
 
@@ -285,19 +285,19 @@ def test_older_images_of_the_same_vm_give_way_to_the_new_ones(bench: VmBench) ->
 
 
 def test_images_of_other_vms_in_the_family_are_left_alone(bench: VmBench) -> None:
-    bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=FIRST, method="image", image_family="web").ok
-    bench.backup(SECOND, method="image", image_family="web").ok
+    assert bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=FIRST, method="image", image_family="web").ok
+    assert bench.backup(SECOND, method="image", image_family="web").ok
     assert not [image for image in bench.all("images") if image.get("deprecated")]
 
 
 def test_older_backup_that_is_made_later_deprecates_no_newer_image(bench: VmBench) -> None:
-    bench.backup(SECOND, method="image", image_family="web").ok
-    bench.backup(FIRST, method="image", image_family="web").ok
+    assert bench.backup(SECOND, method="image", image_family="web").ok
+    assert bench.backup(FIRST, method="image", image_family="web").ok
     assert not [image for image in bench.all("images") if image["labels"]["mcr-backup"] == SECOND and image.get("deprecated")]
 
 
 def test_images_are_deprecated_only_when_the_new_ones_are_ready(bench: VmBench) -> None:
-    bench.backup(method="image", image_family="web").ok
+    assert bench.backup(method="image", image_family="web").ok
     ran = bench.backup(SECOND, method="image", image_family="web").ok
     assert ran.order("POST global/images", "/deprecate")[0] == "POST global/images"
     bench.control.add_fault("operation", method="POST", path="/images$", error={"code": "INTERNAL_ERROR", "message": "no"}, times=0)
@@ -330,7 +330,7 @@ def test_small_manifest_is_kept_in_every_description(bench: VmBench) -> None:
 def test_large_manifest_is_kept_in_a_template_that_one_content_has_once(bench: VmBench) -> None:
     first = bench.backup().ok["backup"]
     assert first["manifest_stored_in"] == "template"
-    bench.backup(SECOND).ok
+    assert bench.backup(SECOND).ok
     (template,) = bench.all("instanceTemplates")
     assert template["name"] == f"mcr-manifest-{first['manifest_fingerprint']}"
     assert {snapshot["labels"]["mcr-manifest"] for snapshot in bench.all("snapshots")} == {first["manifest_fingerprint"]}
@@ -359,7 +359,7 @@ def test_manifest_in_the_result_shows_digests_for_secrets(bench: VmBench) -> Non
 
 
 def test_directory_gets_the_full_manifest_for_its_owner_alone(bench: VmBench, tmp_path: Path) -> None:
-    bench.backup(manifest_dir=str(tmp_path)).ok
+    assert bench.backup(manifest_dir=str(tmp_path)).ok
     path = tmp_path / f"{VM}-{FIRST}.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "systemctl" in path.read_text()
@@ -373,7 +373,7 @@ def test_directory_that_cannot_be_written_is_warned_of_because_the_backup_is_the
 
 
 def test_check_mode_writes_no_file(bench: VmBench, tmp_path: Path) -> None:
-    bench.backup(check=True, manifest_dir=str(tmp_path)).ok
+    assert bench.backup(check=True, manifest_dir=str(tmp_path)).ok
     assert list(tmp_path.iterdir()) == []
 
 
