@@ -15,6 +15,9 @@ options:
       - (gce) The zone of the VM, as V(europe-west1-b). Required.
       - The environment variable E(GCP_ZONE) stands in for it.
     type: str
+  region:
+    description: (gce) Not used for VMs, whose zone says its region. It is accepted with a warning.
+    type: str
   vm_name:
     description:
       - (gce) The VM.

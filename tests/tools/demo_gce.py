@@ -45,7 +45,6 @@ IN_PLACE = {
     r"disk\.[^.]+\.(lastAttachTimestamp|lastDetachTimestamp|sourceSnapshot|sourceSnapshotId|sourceImage|sourceImageId)": "output only: where the disk is from",
     r"disk\.[^.]+\.description": "the collection's note",
     r"disk\.[^.]+\.labels\.mcr-.*": "the collection's notes",
-    # Only the boot disk of a snapshot or image has them, as it had before.
     r"disk\.[^.]+\.users\..*": "the VM by its path, which is compared as the place and name of the VM",
 }
 # What may differ as well when the VM was built anew.

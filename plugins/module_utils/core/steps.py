@@ -44,7 +44,7 @@ class Step:
 
     ``undo`` may be called after ``do`` failed or was never answered, and for a step that an earlier run has done: it looks for
     itself what there is to put back. What was never needed is no step. A ``disruptive`` step leaves its target in a state that
-    must not last, so that even the deadline undoes it. Nothing up to and including a ``point_of_no_return`` is undone once its
+    must not last, so that even the deadline undoes it; if that fails, only what else is disruptive is undone. Nothing up to and including a ``point_of_no_return`` is undone once its
     request may have been carried out.
     """
 
@@ -263,16 +263,19 @@ def _carry(step: Step, waiter: Waiter, report: Report, started: list[_Begun]) ->
 
 
 def _undo(started: Sequence[_Begun], report: Report) -> None:
+    stuck = False
     for begun in reversed(started):
         step = begun.step
         if step.point_of_no_return and begun.passed:
             return
-        if not step.undo:
+        if not step.undo or (stuck and not step.disruptive):
             continue
         try:
             step.undo()
             report.statuses[step.name] = UNDONE
         except Exception as error:  # noqa: BLE001  One thing that cannot be put back must not keep the rest from being put back.
+            # What was prepared for a target that is still disrupted is what the next run goes on with.
+            stuck = stuck or step.disruptive
             report.statuses[step.name] = NOT_UNDONE
             report.undo_errors.append(f"{step.name}: {error if isinstance(error, RecoveryError) else repr(error)}")
 

@@ -20,6 +20,7 @@ from ...recovery.lock import Claim, LockLost
 from ...recovery.manifest import Document, fingerprint, write_file
 from ...recovery.naming import backup_name
 from ...recovery.points import IMAGE, MACHINE_IMAGE, BackupSet, Member, latest_complete, newest_first
+from .keys import check_disk_key
 from .labels import check_tags
 from .vm import Vm, persistent
 from .vm_addresses import Addresses, external
@@ -30,7 +31,7 @@ from .vm_lock import claim_of
 from .vm_manifest import capture, needs_own_key
 from .vm_points import list_sets
 from .vm_records import backup_record
-from .vm_save import Save, SaveOptions, next_attempt
+from .vm_save import Save, SaveOptions, next_attempt, saved_at_rest
 from .vm_state import state_after_backup
 from .vm_store import ManifestStore, storable, why_not_stored
 
@@ -109,6 +110,14 @@ class BackupPlan:
         if complete.method != self._task["method"]:
             raise Conflict(f"it exists and was made by method {complete.method}, not {self._task['method']}. Choose another snapshot_datetime.")
 
+    def _refuse_older(self, instance: Instance, complete: BackupSet) -> None:
+        """Raises Conflict when the VM may hold more than a backup of it, so that it must not be deleted for that."""
+        if not all(saved_at_rest(member, instance) for member in complete.members):
+            raise Conflict(
+                f'backup "{complete.name}" was made while VM "{self._vm.name}" was running, or before its last start, so that its disks may hold more.'
+                " Nothing was changed; choose another snapshot_datetime to retire it."
+            )
+
     def _refuse_held(self, claim: Claim | None) -> None:
         if claim and claim.purpose.startswith(RESTORING):
             raise LockLost(
@@ -126,18 +135,24 @@ class BackupPlan:
         stopping = was_running and at_rest or claim is not None
         self._refuse_states(instance, stopping, at_rest)
         consistency = self._reached(instance, stopping)
-        attempt = complete.attempt if complete else next_attempt(self._attempts, 1 if task["method"] == MACHINE_IMAGE else len(disks))
+        if complete:
+            self._refuse_other_method(complete)
+        if complete and retire:
+            self._refuse_older(instance, complete)
+        expected = 1 if task["method"] == MACHINE_IMAGE else len(disks)
+        attempt = complete.attempt if complete else next_attempt(self._attempts, expected, consistency, instance)
         save = Save(self._vm, instance, disks, self.moment, attempt, consistency, self._options(consistency))
         manifest = self._manifest(instance, disks, complete)
         if stopping and instance.running and not retire:
             self._warn_of_addresses(instance)
-        refuse_missing_permissions(self._vm, instance, disks, self._permissions(stopping, retire))
-        refuse_snapshot_quota(self._client, task["method"], save.expected)
+        to_read = "compute.disks.useReadOnly" if task["method"] == IMAGE else "compute.disks.createSnapshot"
+        refuse_missing_permissions(self._vm, instance, disks, self._permissions(stopping, retire), [to_read])
+        requests = save.requests(manifest)
+        refuse_snapshot_quota(self._client, task["method"], sum(member is None for member in save.members(requests)))
         in_template = not save.fits(manifest)
         kept = manifest if not in_template or storable(manifest) else None
         if kept is None:
             task.warn(why_not_stored(None))
-        requests = save.requests(manifest)
         steps = BackupSteps(self._vm, self._store, save, requests)
         plan = steps.assemble(
             task,
@@ -278,3 +293,5 @@ def _refuse_disk(instance: Instance, device: str, disk: Disk, keys: dict[str, st
         raise Unsupported(f"disk {disk.name} ({device}) cannot be part of a backup: {reason}. Leave it out with exclude_disks.")
     if needs_own_key(disk.wire.get("diskEncryptionKey")) and device not in keys:
         raise InvalidRequest(f"disk {disk.name} ({device}) is encrypted with a key of your own: give it in disk_encryption_keys under {device}.")
+    if device in keys and needs_own_key(disk.wire.get("diskEncryptionKey")):
+        check_disk_key("disk_encryption_keys", disk, keys[device])

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from ...clients.gce_objects import Instance, Wire, last_part
+from ...clients.gce_objects import Instance, Operation, Wire, last_part
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.model import SUCCEEDED
 from ...core.steps import Progress, Step
 from ...recovery.lock import Lock, LockLost
-from ...recovery.manifest import Document
+from ...recovery.manifest import Document, fingerprint
 from ...recovery.points import LONGEST_SKEW_S, BackupSet, Member
 from .vm import Vm
 from .vm_labels import SAVING
-from .vm_save import Save, delete_members, relabel_members
+from .vm_save import Save, delete_members, relabel_members, saved_at_rest
 from .vm_store import ManifestStore
 
 _LOCK, _MANIFEST, _STOP, _SAVE, _START = "lock VM", "store manifest", "stop VM", "save disks", "start VM"
@@ -56,7 +57,7 @@ class BackupSteps:
             self._lock = self._vm.make_lock(purpose, task["lock_ttl"], lambda claim: claim.purpose.startswith(SAVING))
             steps.append(Step(_LOCK, do=lambda: self._acquire(was_running), undo=self._give_back))
         if manifest is not None:
-            steps.append(Step(_MANIFEST, do=lambda: self._store.put(manifest), done=lambda: Progress.DONE if self._store.has(manifest) else Progress.NO))
+            steps.append(self._storing(manifest))
         if was_running and locked:
             steps.append(Step(_STOP, do=lambda: self._vm.stop(task["discard_local_ssd"] or None), done=self._stopped, undo=self._vm.start, disruptive=True))
         steps.append(self._save_step(task, taken_only=locked, on_saved=on_saved))
@@ -73,6 +74,13 @@ class BackupSteps:
         elif locked:
             steps.append(Step(_UNLOCK, do=self._unlock))
         return chained(steps)
+
+    def _storing(self, manifest: Document) -> Step:
+        def undo() -> None:
+            self._store.drop_unused([fingerprint(manifest)])
+
+        done = partial(self._store.has, manifest)
+        return Step(_MANIFEST, do=partial(self._store.put, manifest), done=lambda: Progress.DONE if done() else Progress.NO, undo=undo)
 
     def _acquire(self, was_running: bool) -> None:
         lock = self._held()
@@ -174,6 +182,7 @@ class BackupSteps:
 
     def _retire(self, instance: Instance) -> Step:
         """The deletion of the VM, only of the very one that was saved, stopped ever since."""
+        sent: list[Operation] = []
 
         def act() -> None:
             current = self._vm.existing()
@@ -181,18 +190,26 @@ class BackupSteps:
                 raise LockLost(f'VM "{self._vm.name}" is another one than was saved. It is not deleted.')
             if current.status != "TERMINATED" or current.started_at != self._started_at:
                 raise Conflict(f'VM "{self._vm.name}" was started after it was saved, so that its disks may hold more than the backup. It is not deleted.')
-            members = zip(self._requests, self._saving().members(self._requests))
-            lost = [body["name"] for body, member in members if member is None or member.status != SUCCEEDED]
+            members = self._saving().members(self._requests)
+            lost = [body["name"] for body, member in zip(self._requests, members) if member is None or member.status != SUCCEEDED]
+            if any(member and not saved_at_rest(member, current) for member in members):
+                raise Conflict(f'VM "{self._vm.name}" ran after some of it was saved, so that its disks may hold more than the backup. It is not deleted.')
             if lost:
                 raise Conflict(f"not every recovery point is ready: {', '.join(lost)}. The VM is not deleted.")
             self._held().stop_renewing()
-            self._vm.change(lambda: self._vm.client.delete_instance(self._vm.zone, current.uid), f"deleting VM {self._vm.name}")
+            self._held().check()
+            sent.append(self._vm.client.delete_instance(self._vm.zone, current.uid))
+
+        def wait() -> None:
+            # Not with the request: once that was accepted the images must stay, whatever becomes of the waiting.
+            self._vm.client.wait_all(sent, f"deleting VM {self._vm.name}")
             self._held().held = False
+            self._until_gone()
 
         def done() -> Progress:
             return Progress.DONE if self._vm.get() is None else Progress.NO
 
-        return Step(_RETIRE, do=act, done=done, wait=self._until_gone, point_of_no_return=True)
+        return Step(_RETIRE, do=act, done=done, wait=wait, point_of_no_return=True)
 
     def _until_gone(self) -> None:
         self._vm.waiter.wait_until(self._vm.get, lambda instance: instance is None, lambda _instance: f'VM "{self._vm.name}" is still being deleted.')

@@ -10,7 +10,7 @@ from functools import partial
 
 from ...clients.gce_answers import is_in_use
 from ...clients.gce_objects import Disk, Operation, last_part
-from ...core.errors import Conflict, NotFound, ProviderFailure
+from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError
 from ...core.steps import Progress, Step
 from ...recovery.lock import Claim
 from .labels import DEVICE, LOCK, LOCK_FOR, REPLACED_BY, RESTORE, VM, ZONE, label_value
@@ -103,6 +103,21 @@ class RestoreDisks:
         sent = in_groups([partial(self._delete, path) for path in paths])
         self._vm.client.wait_all([operation for operation in sent if operation], "deleting disks")
 
+    def _submit_giving_up(self) -> None:
+        """Ask for the deletion of the old disks. Raises OutcomeUnknown when that was refused after one was accepted: there is no way back then."""
+        self._deleting: list[Operation] = []
+        for path in self.old_paths:
+            try:
+                operation = self._delete(path)
+            except RecoveryError as error:
+                if self._deleting:
+                    raise OutcomeUnknown(f"{error.message} Others of the disks from before are deleted already.", code=error.code) from error
+                raise
+            self._deleting += [operation] if operation else []
+
+    def _wait_until_deleted(self) -> None:
+        self._vm.client.wait_all(self._deleting, "deleting disks")
+
     def _delete(self, path: str) -> Operation | None:
         disk = self._vm.get_disk(path)
         if disk is None:
@@ -157,19 +172,21 @@ class RestoreDisks:
 
     def keeping(self, name: str, *needs: str) -> Step:
         """The step that notes on the old disks that the restore is complete and they are kept."""
-        marks: dict[str, dict[str, str | None]] = {path: {KEPT: "yes", LOCK: None, LOCK_FOR: None} for path in self.old_paths}
+        marks: dict[str, dict[str, str | None]] = {path: {KEPT: "yes"} for path in self.old_paths}
         return Step(name, do=partial(self._vm.label_disks, marks), done=partial(self._marked_kept, marks), needs=needs)
 
     def _marked_kept(self, marks: dict[str, dict[str, str | None]]) -> Progress:
         found = in_groups([partial(self._vm.get_disk, path) for path in marks])
-        return Progress.DONE if all(disk and KEPT in disk.labels and LOCK not in disk.labels for disk in found) else Progress.NO
+        return Progress.DONE if all(disk and KEPT in disk.labels for disk in found) else Progress.NO
 
     def giving_up(self, name: str, *needs: str) -> Step:
         """The step that deletes the old disks."""
         gone = partial(in_groups, [partial(self._vm.get_disk, path) for path in self.old_paths])
         return Step(
             name,
-            do=lambda: self.delete(self.old_paths),
+            # Once this was asked for, there is no way back, whatever becomes of the waiting.
+            do=self._submit_giving_up,
+            wait=self._wait_until_deleted,
             done=lambda: Progress.DONE if not any(gone()) else Progress.NO,
             needs=needs,
             point_of_no_return=True,

@@ -25,6 +25,8 @@ _WORDS: dict[str, Any] = {"type": "list", "spec": {"elements": "str"}}
 _VM: dict[str, Option] = {
     **CONNECTION,
     "zone": Option(required_for=OPERATIONS, env=("GCP_ZONE",)),
+    # A zone says its region; the environment may have one for other tasks.
+    "region": Option(operations=()),
     # The provider has no id for a whole backup or restore: ours is made of the zone and the name.
     "uid": _on(DELETE, INSPECT_ONE),
     "vm_name": Option(operations=OPERATIONS, selects=True, spec={"aliases": ["instance"]}),

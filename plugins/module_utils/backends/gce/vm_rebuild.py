@@ -64,8 +64,7 @@ class Rebuild:
 
     def _unlock(self) -> None:
         self._lock.stop_renewing()
-        boot = self._devices[0]
-        for path in {boot.new, boot.old} - {""}:
+        for path in [self._devices[0].new, *self._disks.old_paths]:
             if self._vm.get_disk(path) is not None:
                 change_labels(self._vm.client, partial(self._vm.get_disk, path), {LOCK: None, LOCK_FOR: None})
         self._vm.label({RESTORE: self._identity.restore, LOCK: None, LOCK_FOR: None})

@@ -193,6 +193,8 @@ class Save:
         found = self.members(requests)
         lost = [body["name"] for body, member in zip(requests, found) if member is None]
         if lost:
+            # Their operations tell why.
+            self._vm.client.wait_all(self._sent, f'saving the disks of VM "{self._vm.name}"')
             raise NotFound(f"what was being saved is gone: {', '.join(lost)}.")
         failed = [member.name for member in found if member and member.status in (FAILED, DELETING)]
         if failed:
@@ -252,12 +254,21 @@ def relabel_members(vm: Vm, members: Sequence[Member], tags: Mapping[str, str]) 
     in_groups([partial(relabel, member) for member in members])
 
 
-def next_attempt(existing: list[BackupSet], devices: int) -> int:
-    """The attempt to go on with: the last one, unless it failed, or what is missing would be taken too long after the rest."""
+def saved_at_rest(member: Member, instance: Instance) -> bool:
+    """Whether it was saved while the VM was stopped, and the VM has not been started since."""
+    moments = (member.facts["wire"].get("creationTimestamp"), instance.started_at)
+    made_at, started_at = (datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None for text in moments)
+    return bool(member.facts["labels"].get(CONSISTENCY) == "stopped" and made_at and (started_at is None or made_at >= started_at))
+
+
+def next_attempt(existing: list[BackupSet], devices: int, consistency: str, instance: Instance) -> int:
+    """The attempt to go on with: the last one, unless it failed, was made in another way, or what is missing would be taken too long after the rest."""
     last = max(existing, key=lambda one: one.attempt, default=None)
     if last is None:
         return 1
     age_s = (datetime.now(timezone.utc) - datetime.fromisoformat((last.created_at or "").replace("Z", "+00:00"))).total_seconds() if last.created_at else 0
     whole = len(last.members) == last.expected
-    usable = last.status not in (FAILED, DELETING) and last.expected == devices and (whole or age_s < LONGEST_SKEW_S)
+    alike = all(member.facts["labels"].get(CONSISTENCY) == consistency for member in last.members)
+    still = consistency != "stopped" or all(saved_at_rest(member, instance) for member in last.members)
+    usable = alike and still and last.status not in (FAILED, DELETING) and last.expected == devices and (whole or age_s < LONGEST_SKEW_S)
     return last.attempt if usable else last.attempt + 1

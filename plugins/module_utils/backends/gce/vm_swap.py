@@ -47,7 +47,7 @@ class SwapSteps:
         self._disks = RestoreDisks(vm, identity, self._devices)
         self._was_running, self._start, self._delete_old = was_running, start, delete_old
         self._discard_local_ssd, self._keys, self._rollback_of = discard_local_ssd, keys, rollback_of
-        self._expected: tuple[str, ...] = ()
+        self._labels: dict[str, dict[str, str | None]] = {}
 
     def assemble(self) -> tuple[Step, ...]:
         """The steps in their order."""
@@ -66,7 +66,7 @@ class SwapSteps:
             steps.append(Step(STARTING, do=self._start_new, done=self._running, undo=self._stop, disruptive=True))
         steps.append(Step(VERIFYING, wait=self._verify))
         if self._rollback_of:
-            steps.append(Step("record new disks", do=self._take_over))
+            steps.append(Step("record new disks", do=self._take_over, undo=self._give_back))
         if disks.old_paths:
             steps.append(disks.giving_up(GIVING_UP) if self._delete_old else disks.keeping(KEEPING))
         steps.append(Step(UNLOCKING, do=self._unlock))
@@ -157,7 +157,14 @@ class SwapSteps:
     def _take_over(self) -> None:
         """The disks that came back belong to this restore now, and are nobody's old disks any more."""
         count = len(self._devices)
-        self._vm.label_disks({device.new: {**self._identity.labels(device.name, count), REPLACED_BY: None, KEPT: None} for device in self._devices})
+        changes = {device.new: {**self._identity.labels(device.name, count), REPLACED_BY: None, KEPT: None} for device in self._devices}
+        found = {path: self._vm.get_disk(path) for path in changes}
+        self._labels = {path: {key: disk.labels.get(key) for key in changes[path]} for path, disk in found.items() if disk}
+        self._vm.label_disks(changes)
+
+    def _give_back(self) -> None:
+        """Make the disks old ones of the earlier restore again."""
+        self._vm.label_disks(self._labels)
 
 
 def _attached(instance: Instance) -> list[tuple[str, str]]:

@@ -13,16 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, VM, ZONE, VmBench, bad_steps
-
-SMALL = {"items": [{"key": "startup-script", "value": "#!/bin/sh\nexport PASSWORD=hunter2-hunter2\n"}]}
-
-
-def small(bench: VmBench) -> None:
-    """Make the VM's configuration small enough for a description."""
-    bench.change_vm(metadata=SMALL, serviceAccounts=[], tags={}, scheduling={})
-    for device in DEVICES:
-        bench.change_device(device, guestOsFeatures=[])
+from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, UNCHECKED, VM, ZONE, VmBench, bad_steps
 
 
 def age(bench: VmBench, plural: str, name: str, seconds: float) -> None:
@@ -84,6 +75,7 @@ def test_backup_is_named_by_vm_and_datetime(bench: VmBench) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"method": "image"}, {"method": "machine_image"}, {"consistency": "stopped"}])
 def test_check_mode_predicts_the_keys_of_the_result_and_sends_nothing(bench: VmBench, options: dict[str, Any]) -> None:
+    bench.control.settings(**UNCHECKED)
     predicted = bench.backup(check=True, **options).ok
     assert (predicted.sent, predicted.changed) == ([], True)
     real = bench.backup(**options).ok
@@ -269,7 +261,7 @@ def test_image_of_a_running_vm_is_forced_and_of_a_stopped_one_not(bench: VmBench
     assert bench.backup(method="image").ok
     bench.change_vm(status="TERMINATED")
     assert bench.backup(SECOND, method="image").ok
-    queries = [entry["query"] for entry in bench.control.requests(mutating=True) if entry["path"].endswith("/global/images")]
+    queries = [dict(entry["query"]) for entry in bench.control.requests(mutating=True) if entry["path"].endswith("/global/images")]
     assert [query.get("forceCreate", "false").lower() for query in queries] == ["true"] * 3 + ["false"] * 3
 
 
@@ -306,6 +298,7 @@ def test_images_are_deprecated_only_when_the_new_ones_are_ready(bench: VmBench) 
 
 
 def test_machine_image_is_one_member_for_all_disks(bench: VmBench) -> None:
+    bench.control.settings(**UNCHECKED)
     record = bench.backup(method="machine_image").ok["backup"]
     assert [disk["kind"] for disk in record["disks"]] == ["machine_image"]
     assert (record["expected_disks"], record["status"], len(bench.all("machineImages"))) == (1, "succeeded", 1)
@@ -316,15 +309,11 @@ def test_machine_image_is_one_member_for_all_disks(bench: VmBench) -> None:
 
 
 def test_small_manifest_is_kept_in_every_description(bench: VmBench) -> None:
-    small(bench)
-    ran = bench.backup(exclude_disks=["data", "Odd_device.7"]).ok
-    stored = ran["backup"]["manifest_stored_in"]
-    documents = [json.loads(snapshot["description"]) for snapshot in bench.all("snapshots")]
-    if stored == "description":
-        assert all(document["manifest"]["instance"]["name"] == VM for document in documents)
-        assert bench.all("instanceTemplates") == []
-    else:
-        pytest.fail(f"it was kept in the {stored}")
+    record = bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=FIRST).ok["backup"]
+    (snapshot,) = bench.all("snapshots")
+    assert record["manifest_stored_in"] == "description"
+    assert json.loads(snapshot["description"])["manifest"]["instance"]["name"] == "db-1"
+    assert bench.all("instanceTemplates") == []
 
 
 def test_large_manifest_is_kept_in_a_template_that_one_content_has_once(bench: VmBench) -> None:
