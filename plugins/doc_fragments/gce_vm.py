@@ -16,7 +16,9 @@ options:
       - The environment variable E(GCP_ZONE) stands in for it.
     type: str
   region:
-    description: (gce) Not used for VMs, whose zone says its region. It is accepted with a warning.
+    description:
+      - (gce) Not used for VMs, whose zone says its region. It is accepted with a warning.
+      - The environment variable E(GCP_REGION), which other tasks may need, does no harm.
     type: str
   vm_name:
     description:

@@ -49,12 +49,12 @@ def main() -> int:
         modules, playbooks = Modules(Path(folder), collections), Playbooks(Path(folder), collections)
         measurements: dict[str, Callable[[], list[Figure]]] = {
             "px_backup.task": partial(px_backup.measure_task, playbooks, simulator, arguments.tasks),
-            "px_backup.list": partial(px_backup.measure_list, modules, simulator, arguments.restores, Path(folder)),
+            "px_backup.list": partial(px_backup.measure_list, simulator, arguments.restores, Path(folder), collections),
             "px_backup.imports": partial(px_backup.measure_imports, arguments.tasks, collections),
             **{f"gce.in_place.{disks}": partial(gce_restore.measure_in_place, gce, modules, disks) for disks in DISKS},
             "gce.creation": partial(gce_restore.measure_creation, gce, modules, max(DISKS)),
             "gce.many": partial(gce_backup.measure_many, playbooks, gce, arguments.vms),
-            "gce.list": partial(gce_snapshots.measure_list, modules, gce, arguments.snapshots, Path(folder)),
+            "gce.list": partial(gce_snapshots.measure_list, gce, arguments.snapshots, Path(folder), collections),
         }
         try:
             unknown = [part for part in arguments.parts if not any(fnmatch(name, part) for name in measurements)]

@@ -15,10 +15,11 @@ from tests.simulator.server import SimulatorThread
 from .figure import Figure
 
 OPERATION_S = 1.0
+LIMIT_S = 1200
 
 
 def measure_many(playbooks: Playbooks, simulator: SimulatorThread, count: int) -> list[Figure]:
-    """Both tasks in one play of real ansible-playbook, on the same VMs with two disks each."""
+    """Both tasks in one play of real ansible-playbook with a user's settings, on the same VMs with two disks each."""
     world = VmWorld(simulator)
     names = [f"vm-{number}" for number in range(count)]
     for name in names:
@@ -30,7 +31,7 @@ def measure_many(playbooks: Playbooks, simulator: SimulatorThread, count: int) -
 
     together = task("together", "20260101-000000", vm_filter={"fleet": "shop"})
     looped = {**task("looped", "20260102-000000", vm_name="{{ item }}"), "loop": names, "loop_control": {"label": "{{ item }}"}}
-    outcome = playbooks.start([play(together, looped)], environ={"ANSIBLE_PIPELINING": "0"}).wait(1200)
+    outcome = playbooks.start([play(together, looped)], environ={"ANSIBLE_PIPELINING": "0"}).wait(LIMIT_S)
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     assert len(world.all("snapshots")) == 4 * count
     seconds = {entry["task"]: entry["seconds"] for entry in outcome.tasks}

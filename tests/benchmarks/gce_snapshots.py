@@ -6,36 +6,31 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.harness.gce_worlds import GceWorld
-from tests.harness.modules import Modules, base_environment
 from tests.simulator.server import SimulatorThread
 
 from .figure import Figure
+from .processes import run_module, run_program
 
 PAGE = 500
 CHUNK = 1000
 
 BARE = """
-import json, resource, sys, time
+import json, sys
 from google.cloud import compute_v1
 from google.oauth2.credentials import Credentials
 url, token, project, page = sys.argv[1:]
-began = time.monotonic()
 client = compute_v1.SnapshotsClient(credentials=Credentials(token), client_options={"api_endpoint": url})
 found = [compute_v1.Snapshot.to_dict(one) for one in client.list(request={"project": project, "max_results": int(page)})]
-json.dumps(found)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": time.monotonic() - began, "peak_kib": peak, "found": len(found)}))
+text = json.dumps(found)
+value = {"found": len(found)}
 """
 
 
-def measure_list(modules: Modules, simulator: SimulatorThread, count: int, folder: Path) -> list[Figure]:
-    """INSPECT_ALL of many snapshots beside the library alone, each in a process of its own; both had their imports done when the clock started."""
+def measure_list(simulator: SimulatorThread, count: int, folder: Path, collections: str) -> list[Figure]:
+    """INSPECT_ALL of many snapshots beside the library alone: each a process of its own, from its start to its end, ending with JSON."""
     world = GceWorld(simulator, page_size=PAGE)
     world.put_disk("data")
     disk = world.one("disks", "data")
@@ -43,17 +38,13 @@ def measure_list(modules: Modules, simulator: SimulatorThread, count: int, folde
     for start in range(0, count, CHUNK):
         numbers = range(start, min(start + CHUNK, count))
         world.control.merge_state(snapshots=[{"name": f"data-{number:06}", "labels": {"purpose": "nightly"}, **source} for number in numbers])
-    arguments = [simulator.url, world.token, world.project, str(PAGE)]
-    shown = subprocess.run([sys.executable, "-c", BARE, *arguments], env=base_environment(folder), stdout=subprocess.PIPE, check=True, timeout=600)
-    bare = json.loads(shown.stdout)
+    bare = run_program(BARE, [simulator.url, world.token, world.project, str(PAGE)], folder)
     mark = world.mark()
-    result = modules.start("snapshot", {**world.options, "operation": "INSPECT_ALL"}).result(600)
-    assert not result.failed, result.message
-    assert len(result["snapshots"]) == bare["found"] == count
+    ours = run_module("snapshot", {**world.options, "operation": "INSPECT_ALL"}, folder, collections)
+    assert len(ours.value.get("snapshots", ())) == bare.value["found"] == count, ours.value.get("msg")
     requests = len(world.control.requests(mark))
-    title = f"INSPECT_ALL of {count} snapshots"
+    title, other = f"INSPECT_ALL of {count} snapshots", "google-cloud-compute alone"
     return [
-        Figure(f"{title}, time", result.seconds, "SnapshotsClient.list", bare["seconds"], "s"),
-        Figure(f"{title}, peak memory", result.peak_kib / 1024, "SnapshotsClient.list", bare["peak_kib"] / 1024, "MiB"),
+        *ours.beside(title, other, bare),
         Figure(f"{title}, requests", requests, "pages", -(-count // PAGE), ""),
     ]

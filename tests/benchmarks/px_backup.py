@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -14,12 +13,13 @@ import time
 from pathlib import Path
 
 from tests.harness import ROOT
-from tests.harness.modules import Modules, base_environment
+from tests.harness.modules import base_environment
 from tests.harness.playbooks import Playbooks, play
 from tests.harness.worlds import World
 from tests.simulator.server import SimulatorThread
 
 from .figure import Figure
+from .processes import run_module, run_program
 
 PAGE = 200
 TASK_GOAL = 2.0
@@ -40,10 +40,9 @@ def measure_task(playbooks: Playbooks, simulator: SimulatorThread, times: int) -
 
 
 PLAIN = """
-import json, resource, sys, time
+import json, sys
 import requests
 url, token, org, page = sys.argv[1:]
-began = time.monotonic()
 session, found, count = requests.Session(), [], 0
 while True:
     query = {"enumerate_options.max_objects": page, "enumerate_options.object_index": len(found)}
@@ -52,28 +51,24 @@ while True:
     count += 1
     if not answer.get("restores") or answer.get("complete"):
         break
-json.dumps(found)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": time.monotonic() - began, "peak_kib": peak, "found": len(found), "requests": count}))
+text = json.dumps(found)
+value = {"found": len(found), "requests": count}
 """
 
 
-def measure_list(modules: Modules, simulator: SimulatorThread, count: int, folder: Path) -> list[Figure]:
-    """INSPECT_ALL of many restores beside reading the same pages with requests alone."""
+def measure_list(simulator: SimulatorThread, count: int, folder: Path, collections: str) -> list[Figure]:
+    """INSPECT_ALL of many restores beside requests alone: each a process of its own, from its start to its end, ending with JSON."""
     world = World(simulator, page_size=PAGE)
     world.control.merge_state(restores=[{"name": "many", "count": count, "backup": "nightly", "cluster": "drill"}])
-    arguments = [simulator.url, simulator.token, world.org, str(PAGE)]
-    shown = subprocess.run([sys.executable, "-c", PLAIN, *arguments], env=base_environment(folder), stdout=subprocess.PIPE, check=True, timeout=300)
-    plain = json.loads(shown.stdout)
+    plain = run_program(PLAIN, [simulator.url, simulator.token, world.org, str(PAGE)], folder)
     mark = world.mark()
-    result = modules.run("restore", {**world.options, "operation": "INSPECT_ALL"})
+    ours = run_module("restore", {**world.options, "operation": "INSPECT_ALL"}, folder, collections)
     requests = len(world.control.requests(mark))
-    assert len(result["restores"]) == plain["found"] == count, (result.message, plain)
-    title = f"INSPECT_ALL of {count} restores"
+    assert len(ours.value.get("restores", ())) == plain.value["found"] == count, ours.value.get("msg")
+    title, other = f"INSPECT_ALL of {count} restores", "requests alone"
     return [
-        Figure(f"{title}, time", result.seconds, "requests alone", plain["seconds"], "s"),
-        Figure(f"{title}, peak memory", result.peak_kib / 1024, "requests alone", plain["peak_kib"] / 1024, "MiB"),
-        Figure(f"{title}, requests", requests, "requests alone", plain["requests"], ""),
+        *ours.beside(title, other, plain),
+        Figure(f"{title}, requests", requests, other, plain.value["requests"], ""),
     ]
 
 

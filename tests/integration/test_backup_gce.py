@@ -142,7 +142,7 @@ def test_backup_holds_the_bytes_of_all_disks(ask: Ask, vm_world: VmWorld, method
 
 
 def test_tags_of_a_backup_are_changed(ask: Ask, vm_world: VmWorld) -> None:
-    ask("backup", CREATE, **WEB, tags={"env": "prod", "team": "sales"}).ok
+    assert ask("backup", CREATE, **WEB, tags={"env": "prod", "team": "sales"}).ok
     changed = ask("backup", CREATE, **WEB, tags={"env": "drill"}).ok
     assert (changed["changed"], changed["backup"]["tags"]) == (True, {"env": "drill", "team": "sales"})
     assert [change.rpartition("/")[2] for change in changed.changes] == ["setLabels"] * 3
@@ -216,8 +216,8 @@ def test_older_images_of_the_same_vm_give_way(ask: Ask, vm_world: VmWorld) -> No
 )
 def test_rules_release_whole_backups(ask: Ask, vm_world: VmWorld, rules: dict[str, Any], left: tuple[str, ...] | None) -> None:
     for moment in MOMENTS:
-        ask("backup", CREATE, **{**WEB, "snapshot_datetime": moment}).ok
-    ask("backup", CREATE, vm_name="db-1", zone=OTHER_ZONE, snapshot_datetime=MOMENTS[0]).ok
+        assert ask("backup", CREATE, **{**WEB, "snapshot_datetime": moment}).ok
+    assert ask("backup", CREATE, vm_name="db-1", zone=OTHER_ZONE, snapshot_datetime=MOMENTS[0]).ok
     if left is None:
         assert ask("backup", DELETE, vm_name="web-1", retention=rules).result.failed
         left = MOMENTS
@@ -237,10 +237,10 @@ def test_rules_release_whole_backups(ask: Ask, vm_world: VmWorld, rules: dict[st
 
 def test_incomplete_newest_backup_saves_no_older_one(ask: Ask, vm_world: VmWorld) -> None:
     for moment in MOMENTS:
-        ask("backup", CREATE, **{**WEB, "snapshot_datetime": moment}).ok
+        assert ask("backup", CREATE, **{**WEB, "snapshot_datetime": moment}).ok
     lost = next(one["name"] for one in vm_world.all("snapshots") if one["labels"]["mcr-backup"] == MOMENTS[2])
     vm_world.control.act("remove", project=vm_world.project, plural="snapshots", name=lost)
-    ask("backup", DELETE, vm_name="web-1", retention={"keep_last": 1}).ok
+    assert ask("backup", DELETE, vm_name="web-1", retention={"keep_last": 1}).ok
     complete = [one["snapshot_datetime"] for one in ask("backup", ALL).ok["backups"] if one["status"] == "succeeded"]
     assert complete == [MOMENTS[1]]
 
@@ -342,7 +342,7 @@ def test_max_parallel_is_a_limit(ask: Ask, vm_world: VmWorld) -> None:
     most = {}
     for number, limit in enumerate((1, 4)):
         since_s = max((one["end_s"] for one in vm_world.operations()), default=0.0)
-        ask("backup", CREATE, vm_names=names, snapshot_datetime=MOMENTS[number], max_parallel=limit).ok
+        assert ask("backup", CREATE, vm_names=names, snapshot_datetime=MOMENTS[number], max_parallel=limit).ok
         times = [(one["insert_s"], one["end_s"]) for one in vm_world.operations(since_s)]
         most[limit] = max(sum(other[0] <= begin < other[1] for other in times) for begin, _end in times)
     assert most[1] == 1
@@ -380,9 +380,9 @@ def test_failure_of_one_vm_stops_no_other(ask: Ask, vm_world: VmWorld) -> None:
 def test_lists_are_filtered(ask: Ask, vm_world: VmWorld, options: dict[str, Any], names: list[str]) -> None:
     vm_world.put_vm("a", {"boot": {}})
     vm_world.control.settings(page_size=2)
-    ask("backup", CREATE, **WEB, tags={"env": "prod"}).ok
-    ask("backup", CREATE, **{**WEB, "snapshot_datetime": MOMENTS[1]}, tags={"env": "test"}).ok
-    ask("backup", CREATE, vm_name="a", snapshot_datetime=MOMENTS[0]).ok
+    assert ask("backup", CREATE, **WEB, tags={"env": "prod"}).ok
+    assert ask("backup", CREATE, **{**WEB, "snapshot_datetime": MOMENTS[1]}, tags={"env": "test"}).ok
+    assert ask("backup", CREATE, vm_name="a", snapshot_datetime=MOMENTS[0]).ok
     assert [one["name"] for one in ask("backup", ALL, **options).ok["backups"]] == names
 
 
@@ -396,7 +396,9 @@ def test_backup_refuses_while_a_restore_holds_the_vm(ask: Ask, vm_world: VmWorld
 
 
 def test_member_that_fails_is_no_success(ask: Ask, vm_world: VmWorld) -> None:
-    vm_world.control.add_fault("operation", method="POST", route="projects/{project}/global/snapshots", error={"code": "INTERNAL_ERROR", "message": "no"}, nth=2)
+    vm_world.control.add_fault(
+        "operation", method="POST", route="projects/{project}/global/snapshots", error={"code": "INTERNAL_ERROR", "message": "no"}, nth=2
+    )
     ran = ask("backup", CREATE, **WEB)
     assert ran.result.failed
     assert ask("backup", CREATE, **WEB).ok["backup"]["status"] == "succeeded"

@@ -37,7 +37,7 @@ ORDERS = "".join(f"order {number}: {number * 3} apples\n" for number in range(1,
 IN_PLACE = {
     r"vm\.(fingerprint|labelFingerprint)": "output only: changes with every change",
     r"vm\.(lastStartTimestamp|lastStopTimestamp)": "output only: it was stopped and started",
-    r"vm\.(tags|metadata)\.fingerprint": "output only",
+    r"vm\.(tags|metadata)\.fingerprint|vm\.metadata\.kind": "output only",
     r"vm\.networkInterfaces\.\d+\.fingerprint": "output only",
     r"vm\.labels\.mcr-.*": "the collection's notes",
     r"vm\.disks\.\d+\.source": "the purpose: the disks are new ones",
@@ -45,8 +45,11 @@ IN_PLACE = {
     r"disk\.[^.]+\.(lastAttachTimestamp|lastDetachTimestamp|sourceSnapshot|sourceSnapshotId|sourceImage|sourceImageId)": "output only: where the disk is from",
     r"disk\.[^.]+\.description": "the collection's note",
     r"disk\.[^.]+\.labels\.mcr-.*": "the collection's notes",
-    r"disk\.[^.]+\.users\..*": "the VM by its path, which is compared as the place and name of the VM",
 }
+# After a rollback the disks are the very disks from before: their names and ids are compared too.
+ROLLBACK = {
+    pattern: reason for pattern, reason in IN_PLACE.items() if not re.fullmatch(pattern, "vm.disks.0.source") and not re.fullmatch(pattern, "disk.data.id")
+} | {r"disk\.[^.]+\.labelFingerprint": "output only: changes with every change"}
 # What may differ as well when the VM was built anew.
 REBUILT = {
     **IN_PLACE,
@@ -55,14 +58,14 @@ REBUILT = {
 # What may differ as well for a copy.
 COPY = {
     **REBUILT,
-    r"vm\.(name|selfLink|zone)": "the purpose: it is another VM",
+    r"vm\.(name|selfLink)": "the purpose: it is another VM",
     r"vm\.networkInterfaces\.\d+\.networkIP": "a copy takes no address along",
     r"vm\.networkInterfaces\.\d+\.accessConfigs\.\d+\.natIP": "a copy takes no address along",
-    r"vm\.networkInterfaces\.\d+\.subnetwork": "in another region it is the subnetwork of that region; of which network is compared",
     r"vm\.cpuPlatform": "output only: what the zone has",
-    r"disk\.[^.]+\.zone": "the zone of the VM, which is asked for by name",
+    r"disk\.[^.]+\.users\.0": "the VM by its path",
 }
-ALLOWED: Mapping[str, Mapping[str, str]] = {"in_place": IN_PLACE, "rebuilt": REBUILT, "copy": COPY}
+ALLOWED: Mapping[str, Mapping[str, str]] = {"in_place": IN_PLACE, "rollback": ROLLBACK, "rebuilt": REBUILT, "copy": COPY}
+ADDRESS = re.compile(r"vm\.networkInterfaces\.\d+\.(?:networkIP|accessConfigs\.\d+\.natIP)")
 
 
 class Simulator:
@@ -115,19 +118,27 @@ def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def moved(value: Any, old_zone: str, new_zone: str) -> Any:
     """The value as it reads in another zone and its region."""
-    text = json.dumps(value).replace(f"zones/{old_zone}/", f"zones/{new_zone}/")
-    return json.loads(text.replace(f"regions/{old_zone.rpartition('-')[0]}/", f"regions/{new_zone.rpartition('-')[0]}/"))
+    places = {f"zones/{old_zone}": f"zones/{new_zone}", f"regions/{old_zone.rpartition('-')[0]}": f"regions/{new_zone.rpartition('-')[0]}"}
+    return json.loads(re.sub(rf"({'|'.join(places)})(?=[/\"])", lambda match: places[match.group(1)], json.dumps(value)))
 
 
-def compare(expected: dict[str, Any], found: dict[str, Any], allowed: Mapping[str, str]) -> list[str]:
-    """The differences that are not allowed; that of bytes never is."""
+def compare(expected: dict[str, Any], found: dict[str, Any], allowed: Mapping[str, str]) -> tuple[list[str], str]:
+    """The differences that are not allowed, that of bytes never is; and in a line what was compared."""
     wanted = moved({"vm": expected["vm"], "disk": expected["disk"]}, expected["zone"], found["zone"])
     before, after = dict(fields(wanted)), dict(fields({"vm": found["vm"], "disk": found["disk"]}))
-    differences = [f"the bytes of {device} differ" for device, digest in expected["bytes"].items() if found["bytes"].get(device) != digest]
-    for path in sorted({*before, *after}):
-        if before.get(path) != after.get(path) and not any(re.fullmatch(pattern, path) for pattern in allowed):
-            differences.append(f"{path}: {before.get(path)!r} became {after.get(path)!r}")
-    return differences
+    differences = [f"the bytes of {device} differ" for device in sorted({*expected["bytes"], *found["bytes"]}) if _differ(expected, found, device)]
+    changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
+    wrong = [path for path in changed if not any(re.fullmatch(pattern, path) for pattern in allowed)]
+    differences += [f"{path}: {before.get(path)!r} became {after.get(path)!r}" for path in wrong]
+    addresses = [[value for path, value in side.items() if ADDRESS.fullmatch(path)] for side in (before, after)]
+    kept = "same addresses" if addresses[0] == addresses[1] else "addresses of its own"
+    equal = len({*before, *after}) - len(changed)
+    count = len(found["bytes"])
+    return differences, f"every byte of {count} disk{'s' * (count != 1)} equal, {equal} fields equal, {len(changed)} that may differ do, {kept}"
+
+
+def _differ(expected: dict[str, Any], found: dict[str, Any], device: str) -> bool:
+    return device not in expected["bytes"] or expected["bytes"][device] != found["bytes"].get(device)
 
 
 def file_system() -> tuple[bytes, str]:
@@ -180,18 +191,29 @@ def corrupt(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
 
 def lose(simulator: Simulator, zone: str, name: str) -> None:
     """Through the API, as somebody in a hurry would."""
+    api("DELETE", simulator, f"zones/{zone}/instances/{name}").raise_for_status()
+    for _look in range(300):
+        if not any(item["name"] == name and item["place"] == f"zones/{zone}" for item in simulator.state()["instances"]):
+            return
+        time.sleep(0.02)
+    sys.exit(f"VM {name} is still there")
+
+
+def zone_down(simulator: Simulator, zone: str) -> None:
+    """Seen through the API as well, so that a restore beside it proves something."""
+    simulator.call("settings", zones_down=[zone] if zone else [])
+    status = api("GET", simulator, f"zones/{zone}/instances").status_code if zone else 0
+    if zone and status != 503:
+        sys.exit(f"zone {zone} still answers {status}")
+
+
+def api(method: str, simulator: Simulator, path: str) -> Any:
+    """The answer of the API itself."""
     from google.auth.transport.requests import AuthorizedSession
     from google.oauth2.service_account import Credentials
 
     credentials = Credentials.from_service_account_info(json.loads(os.environ["GCP_SERVICE_ACCOUNT_CONTENTS"]), scopes=SCOPES)
-    session = AuthorizedSession(credentials)
-    answer = session.delete(f"{simulator.url}/compute/v1/projects/{simulator.project}/zones/{zone}/instances/{name}", timeout=30)
-    answer.raise_for_status()
-    for _look in range(300):
-        if not any(item["name"] == name for item in simulator.state()["instances"]):
-            return
-        time.sleep(0.02)
-    sys.exit(f"VM {name} is still there")
+    return AuthorizedSession(credentials).request(method, f"{simulator.url}/compute/v1/projects/{simulator.project}/{path}", timeout=30)
 
 
 def main() -> int:
@@ -204,17 +226,16 @@ def main() -> int:
     arguments = parser.parse_args()
     simulator = Simulator()
     if arguments.command == "zone-down":
-        simulator.call("settings", zones_down=[arguments.zone] if arguments.zone else [])
+        zone_down(simulator, arguments.zone)
     elif arguments.command == "lose":
         lose(simulator, arguments.zone, arguments.vm)
     elif arguments.command == "compare":
         expected, found = json.load(sys.stdin), look(simulator, arguments.zone, arguments.vm)
-        differences = compare(expected, found, ALLOWED[arguments.after])
+        differences, line = compare(expected, found, ALLOWED[arguments.after])
         if differences:
             print("\n".join(differences))
             return 1
-        count = len(dict(fields({"vm": found["vm"], "disk": found["disk"]})))
-        print(f"{len(found['bytes'])} disks equal to the byte, {count} fields looked at")
+        print(line)
     else:
         act = seed if arguments.command == "seed" else corrupt
         print(json.dumps(act(simulator, arguments.zone, arguments.vm)))

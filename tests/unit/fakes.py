@@ -19,8 +19,8 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, InvalidRequest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import CREATE, FAILED, INSPECT_ALL, PENDING, SUCCEEDED, UNFINISHED, Record
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON, Option
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Step
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import run
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Plan, Step
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 
 # Longer than anything that works takes, short enough to see that something hangs.

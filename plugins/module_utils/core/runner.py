@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn, Protocol
 
 # _load_params is the only way to tell an alias from the option that it stands for; Ansible keeps it for such modules.
@@ -16,11 +15,13 @@ from ansible.module_utils.common.parameters import remove_values
 
 from .arguments import Task, argument_spec, resolve
 from .errors import MissingLibrary, NotFound, RecoveryError
-from .fleet import TargetResult, perform_all
-from .model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, PARTIAL, UNFINISHED, Record
+from .fleet import perform_all
+from .model import CREATE, INSPECT_ALL, INSPECT_ONE, Record
 from .options import Option, public_parts
+from .outcome import Outcome, attempt, message_of, outcome_of_removal, result_of, result_of_many
+from .plan import Plan, would_change
 from .secrets import all_forms, environment_secrets
-from .steps import ALREADY_DONE, DONE, Plan, Report, cancel_on_sigterm, run_plan, would_change
+from .steps import Report, cancel_on_sigterm, run_plan
 from .waiter import Waiter
 
 
@@ -54,25 +55,8 @@ class Backend(Protocol):
         """The way from ``found`` to nothing."""
 
 
-@dataclass
-class Outcome:
-    """What a task, or a task's part for one target, has to say.
-
-    ``records`` are those of a list, or those that a deletion of many has ``removed``; ``errors`` are by the name of what remains.
-    """
-
-    message: str
-    changed: bool = False
-    record: Record | None = None
-    records: list[Record] | None = None
-    before: Record | None = None
-    removed: bool = False
-    errors: dict[str, RecoveryError] = field(default_factory=dict)
-
-
 # A server's answer is part of it, and may be a whole page.
 _LONGEST_MESSAGE = 4000
-_ATTEMPTS = {CREATE: "create {}", DELETE: "delete {}", INSPECT_ONE: "inspect {}", INSPECT_ALL: "enumerate {}s"}
 
 
 def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Outcome:
@@ -89,58 +73,20 @@ def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Out
     if task.check_mode:
         changed = would_change(plan)
         if plan.removes is not None:
-            return _outcome_of_removal(task, plan, report, changed)
-        return Outcome(_message(task, plan, plan.after, changed), changed, plan.after, before=found)
+            return outcome_of_removal(task, plan, report, changed)
+        return Outcome(message_of(task, plan, plan.after, changed), changed, plan.after, before=found)
     if plan.steps:
         run_plan(plan, waiter, report, task["undo_timeout"])
     if plan.removes is not None:
-        return _outcome_of_removal(task, plan, report, report.changed)
+        return outcome_of_removal(task, plan, report, report.changed)
     after = _seen_last(backend, plan) if task.operation == CREATE else None
-    return Outcome(_message(task, plan, after, report.changed), report.changed, after, before=found)
+    return Outcome(message_of(task, plan, after, report.changed), report.changed, after, before=found)
 
 
 def _seen_last(backend: Backend, plan: Plan) -> Record | None:
     if not plan.steps:
         return plan.after
     return plan.seen() if plan.seen else backend.find()
-
-
-def _outcome_of_removal(task: Task, plan: Plan, report: Report, changed: bool) -> Outcome:
-    """What was, or would be, removed by a deletion of many, and what remains although it should not."""
-    removes = plan.removes or {}
-    every = {record.name: record for record in removes.values()}
-    remaining = {removes[step].name for step, status in report.statuses.items() if status not in (DONE, ALREADY_DONE)}
-    errors: dict[str, RecoveryError] = {}
-    for step, error in report.errors.items():
-        errors.setdefault(removes[step].name, error)
-    records = [record for name, record in every.items() if name not in remaining]
-    word = task.resource.replace("_", " ")
-    counted = f"{len(records)} {word}{'' if len(records) == 1 else 's'}"
-    note = f". {plan.note}" if plan.note else ""
-    if errors:
-        first = next(iter(errors.values())).message
-        message = f"{len(records)} of {len(every)} {word}s were {plan.verb}; these remain: {', '.join(sorted(remaining))}. The first failure: {first}"
-    elif not every:
-        message = plan.why_unchanged
-    elif task.check_mode:
-        message = f"{counted} would be {plan.verb}{note}"
-    elif not task["wait"]:
-        message = f"{counted} {plan.verb} successfully, as far as the requests go: their end was not waited for{note}"
-    else:
-        message = f"{counted} {plan.verb} successfully{note}"
-    return Outcome(message, changed, records=records, removed=True, errors=errors)
-
-
-def _message(task: Task, plan: Plan, after: Record | None, changed: bool) -> str:
-    resource = task.resource.replace("_", " ")
-    part = ", but only in part" if after and after.status == PARTIAL else ""
-    if not changed:
-        return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already") + part
-    if task.check_mode:
-        return f"{resource.capitalize()} would be {plan.verb}"
-    if not task["wait"] and (after is None or after.status in UNFINISHED):
-        return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
-    return f"{resource.capitalize()} {plan.verb} successfully{part}"
 
 
 def run(resource: str, backends: Mapping[str, type[Backend]], default_provider: str | None = None) -> None:
@@ -199,64 +145,8 @@ def _perform_task(backend_class: type[Backend], task: Task, report: Report) -> d
         backend.validate(task.operation)
         targets = backend.targets()
         if targets:
-            return _result_of_many(task, perform_all(targets, one, task["max_parallel"]), reports)
-        return _result(task, perform(backend, task, waiters[0], report))
-
-
-def _result(task: Task, outcome: Outcome) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "changed": outcome.changed,
-        "operation": task.operation,
-        "provider": task.provider,
-        "message": outcome.message,
-        "diff": _differences(outcome) if outcome.removed else _differences(outcome)[0],
-    }
-    if outcome.records is None:
-        result[task.resource] = _shown(outcome.record)
-    else:
-        result[f"{task.resource}s"] = [record.as_result() for record in outcome.records]
-    if outcome.errors:
-        result["errors"] = [_entry(name, error) for name, error in outcome.errors.items()]
-        result["error"] = next(iter(outcome.errors.values())).as_result()
-    return result
-
-
-def _entry(name: str, error: RecoveryError) -> dict[str, Any]:
-    return {"name": name, "error": {"message": error.message, **error.as_result()}}
-
-
-def _result_of_many(task: Task, results: Sequence[TargetResult[Outcome]], reports: Mapping[str, Report]) -> dict[str, Any]:
-    outcomes = [result.outcome for result in results if result.outcome]
-    merged: dict[str, Any] = {
-        "changed": any(outcome.changed for outcome in outcomes) or any(report.changed for report in reports.values()),
-        "operation": task.operation,
-        "provider": task.provider,
-        "message": f"{_attempt(task.resource, task.operation).capitalize()}s: {len(outcomes)} of {len(results)} targets succeeded",
-        f"{task.resource}s": [shown for outcome in outcomes for shown in _all_shown(outcome)],
-        "diff": [difference for outcome in outcomes for difference in _differences(outcome)],
-    }
-    errors: list[dict[str, Any]] = [{**_entry(result.name, result.error), "steps": reports[result.name].as_result()} for result in results if result.error]
-    errors += [_entry(name, error) for outcome in outcomes for name, error in outcome.errors.items()]
-    return {**merged, "errors": errors} if errors else merged
-
-
-def _shown(record: Record | None) -> dict[str, Any]:
-    return record.as_result() if record else {}
-
-
-def _all_shown(outcome: Outcome) -> list[dict[str, Any]]:
-    return [_shown(outcome.record)] if outcome.records is None else [record.as_result() for record in outcome.records]
-
-
-def _differences(outcome: Outcome) -> list[dict[str, Any]]:
-    if outcome.removed:
-        return [{"before": record.as_diff(), "after": {}} for record in outcome.records or ()]
-    before, after = outcome.before, outcome.record
-    return [{"before": before.as_diff() if before else {}, "after": after.as_diff() if after else {}}]
-
-
-def _attempt(resource: str, operation: str) -> str:
-    return _ATTEMPTS[operation].format(resource.replace("_", " "))
+            return result_of_many(task, perform_all(targets, one, task["max_parallel"]), reports)
+        return result_of(task, perform(backend, task, waiters[0], report))
 
 
 def _say(module: AnsibleModule, task: Task | None) -> None:
@@ -271,7 +161,7 @@ def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Re
     operation = module.params["operation"]
     target = module.params["name"] or module.params["uid"] or module.params.get("vm_name")
     on = f' "{target}"' if target and operation != INSPECT_ALL else ""
-    message = f"Failed to {_attempt(resource, operation)}{on}: {error.message}"
+    message = f"Failed to {attempt(resource, operation)}{on}: {error.message}"
     if report.undo_errors:
         message = f"{message} Not everything could be put back: {'; '.join(report.undo_errors)}."
     # Masked before it is cut: a secret cut in two is masked no more.

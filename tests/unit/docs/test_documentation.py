@@ -22,7 +22,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records, vm_records, vm_restores
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, runner, steps
+from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, outcome, steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
@@ -286,7 +286,7 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
     options = {name: backend.OPTIONS for name, backend in backends(module).items()}
     params = ArgumentSpecValidator(spec(module)).validate({"operation": "INSPECT_ALL", "provider": sorted(options)[0]}).validated_parameters
     task = resolve(module, params, {"operation"}, options, ENVIRONMENT)
-    real = {*runner._result(task, runner.Outcome("")), *runner._result(task, runner.Outcome("", records=[])), "error", "steps"}
+    real = {*outcome.result_of(task, outcome.Outcome("")), *outcome.result_of(task, outcome.Outcome("", records=[])), "error", "steps"}
     # Ansible documents these itself.
     assert real - {"changed", "diff"} == set(returned) - OF_MANY
 

@@ -15,7 +15,7 @@ from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest
 from ...core.model import CREATE, DELETE, DELETING, INSPECT_ALL, INSPECT_ONE, UNFINISHED, Record
 from ...core.options import Option
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
 from ...recovery.naming import fitting_name, now_as_datetime
 from ...recovery.retention import parse_rules

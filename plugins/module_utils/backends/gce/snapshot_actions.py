@@ -14,7 +14,7 @@ from ...clients.gce_objects import Operation, Snapshot, Wire
 from ...core.arguments import Task
 from ...core.errors import Cancelled, Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ...core.model import DELETING, FAILED, UNFINISHED, Record
-from ...core.steps import Progress
+from ...core.plan import Progress
 from ...core.waiter import Waiter
 from .labels import set_labels
 from .snapshot_records import record_of, status_of

@@ -13,7 +13,7 @@ from ...clients.gce_objects import Snapshot
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName
 from ...core.model import SUCCEEDED
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
 from ...recovery.retention import Point, decide, parse_rules
 from .disks import DiskRef, find_disk

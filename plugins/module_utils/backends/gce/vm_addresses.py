@@ -11,7 +11,7 @@ from functools import partial
 
 from ...clients.gce_objects import Address, Instance, Wire, last_part, path_of
 from ...core.errors import Conflict, ProviderFailure
-from ...core.steps import Progress
+from ...core.plan import Progress
 from ...recovery.naming import derived_name
 from .vm import Vm, in_groups
 

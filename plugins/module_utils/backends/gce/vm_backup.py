@@ -13,7 +13,7 @@ from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest
 from ...core.model import CREATE, DELETE, INSPECT_ALL, Record
 from ...core.options import Option
-from ...core.steps import Plan
+from ...core.plan import Plan
 from ...core.waiter import Waiter
 from ...recovery.naming import backup_name, check_datetime, now_as_datetime, parse_backup_name
 from ...recovery.points import BackupSet, newest_first

@@ -12,14 +12,14 @@ from functools import partial
 from ...core.arguments import Task
 from ...core.errors import Conflict, ProviderFailure, RecoveryError
 from ...core.model import Record
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...recovery.points import BackupSet, newest_first
 from ...recovery.retention import Point, decide, parse_rules
 from .labels import check_tags
 from .vm import Vm
 from .vm_labels import RESTORING
 from .vm_lock import claim_of
-from .vm_save import delete_members
+from .vm_members import delete_members
 from .vm_store import ManifestStore
 
 

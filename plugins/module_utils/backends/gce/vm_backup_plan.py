@@ -12,31 +12,29 @@ from functools import cached_property
 from ...clients.gce import GceClient
 from ...clients.gce_objects import Disk, Instance, Wire
 from ...core.arguments import Task
-from ...core.errors import Conflict, InvalidRequest, NotFound, RecoveryError, Unsupported
+from ...core.errors import Conflict, NotFound, RecoveryError
 from ...core.model import Record
-from ...core.steps import Plan
+from ...core.plan import Plan
 from ...core.waiter import Waiter
-from ...recovery.lock import Claim, LockLost
+from ...recovery.lock import Claim
 from ...recovery.manifest import Document, fingerprint, write_file
 from ...recovery.naming import backup_name
 from ...recovery.points import IMAGE, MACHINE_IMAGE, BackupSet, Member, latest_complete, newest_first
-from .keys import check_disk_key
 from .labels import check_tags
-from .vm import Vm, persistent
+from .vm import Vm
 from .vm_addresses import Addresses, external
+from .vm_backup_checks import AT_REST, disks_to_save, permissions, refuse_held, refuse_older, refuse_states
 from .vm_backup_steps import BackupSteps
 from .vm_checks import refuse_missing_permissions, refuse_snapshot_quota
-from .vm_labels import RESTORING, SAVING
+from .vm_labels import SAVING
 from .vm_lock import claim_of
-from .vm_manifest import capture, needs_own_key
+from .vm_manifest import capture
+from .vm_members import next_attempt
 from .vm_points import list_sets
 from .vm_records import backup_record
-from .vm_save import Save, SaveOptions, next_attempt, saved_at_rest
+from .vm_save import Save, SaveOptions
 from .vm_state import state_after_backup
 from .vm_store import ManifestStore, storable, why_not_stored
-
-# A VM in these states writes nothing any more, and has written all that it had.
-_AT_REST = ("TERMINATED", "STOPPED")
 
 
 class BackupPlan:
@@ -84,7 +82,7 @@ class BackupPlan:
         claim = claim_of(self._instance)
         if complete and not (retire or claim):
             return self._plan_existing(complete, name)
-        self._refuse_held(claim)
+        refuse_held(self._vm, claim)
         return self._plan_steps(self._instance, claim, complete)
 
     def _plan_without_vm(self, complete: BackupSet | None) -> Plan:
@@ -110,35 +108,20 @@ class BackupPlan:
         if complete.method != self._task["method"]:
             raise Conflict(f"it exists and was made by method {complete.method}, not {self._task['method']}. Choose another snapshot_datetime.")
 
-    def _refuse_older(self, instance: Instance, complete: BackupSet) -> None:
-        """Raises Conflict when the VM may hold more than a backup of it, so that it must not be deleted for that."""
-        if not all(saved_at_rest(member, instance) for member in complete.members):
-            raise Conflict(
-                f'backup "{complete.name}" was made while VM "{self._vm.name}" was running, or before its last start, so that its disks may hold more.'
-                " Nothing was changed; choose another snapshot_datetime to retire it."
-            )
-
-    def _refuse_held(self, claim: Claim | None) -> None:
-        if claim and claim.purpose.startswith(RESTORING):
-            raise LockLost(
-                f'VM "{self._vm.name}" is held by the restore {claim.purpose[len(RESTORING) :]}: a half-restored VM must not become a backup.'
-                " Run again when that restore has ended; if its run died, run the restore again first."
-            )
-
     # --- a backup to be made, or to be finished
 
     def _plan_steps(self, instance: Instance, claim: Claim | None, complete: BackupSet | None) -> Plan:
         task, retire = self._task, self._task["retire_source"]
-        disks = self._disks_to_save(instance)
+        disks = disks_to_save(task, self._vm, instance)
         was_running = claim.was_running if claim else instance.running
         at_rest = retire or task["consistency"] == "stopped"
         stopping = was_running and at_rest or claim is not None
-        self._refuse_states(instance, stopping, at_rest)
+        refuse_states(task, self._vm, instance, stopping=stopping, at_rest=at_rest)
         consistency = self._reached(instance, stopping)
         if complete:
             self._refuse_other_method(complete)
         if complete and retire:
-            self._refuse_older(instance, complete)
+            refuse_older(self._vm, instance, complete)
         expected = 1 if task["method"] == MACHINE_IMAGE else len(disks)
         attempt = complete.attempt if complete else next_attempt(self._attempts, expected, consistency, instance)
         save = Save(self._vm, instance, disks, self.moment, attempt, consistency, self._options(consistency))
@@ -146,7 +129,7 @@ class BackupPlan:
         if stopping and instance.running and not retire:
             self._warn_of_addresses(instance)
         to_read = "compute.disks.useReadOnly" if task["method"] == IMAGE else "compute.disks.createSnapshot"
-        refuse_missing_permissions(self._vm, instance, disks, self._permissions(stopping, retire), [to_read])
+        refuse_missing_permissions(self._vm, instance, disks, permissions(task, stopping=stopping, retire=retire), [to_read])
         requests = save.requests(manifest)
         refuse_snapshot_quota(self._client, task["method"], sum(member is None for member in save.members(requests)))
         in_template = not save.fits(manifest)
@@ -176,44 +159,14 @@ class BackupPlan:
             acted=self._client.acted,
         )
 
-    def _disks_to_save(self, instance: Instance) -> dict[str, Disk]:
-        task = self._task
-        excluded = set(task["exclude_disks"] or ())
-        unknown = excluded - {disk.device_name for disk in persistent(instance)} - {disk.source.rpartition("/")[2] for disk in persistent(instance)}
-        if unknown:
-            raise InvalidRequest(f'exclude_disks: VM "{self._vm.name}" has no disk {", ".join(sorted(unknown))}.')
-        ssds = [disk.device_name for disk in instance.disks if disk.local_ssd]
-        if ssds:
-            task.warn(f'The local SSDs of VM "{self._vm.name}" cannot be saved and are not part of the backup: {", ".join(ssds)}.')
-        disks = {device: disk for device, disk in self._vm.disks(instance).items() if device not in excluded and disk.name not in excluded}
-        if not disks:
-            raise InvalidRequest(f'VM "{self._vm.name}" has no disk to save.')
-        for device, disk in disks.items():
-            _refuse_disk(instance, device, disk, task["disk_encryption_keys"] or {})
-        return disks
-
     def _warn_of_addresses(self, instance: Instance) -> None:
         reservations = external(self._vm, instance)
         changing = [reservation.address for reservation in Addresses(self._vm, reservations).missing()]
         if changing:
             self._task.warn(f"External addresses that are not reserved change when the VM stops for its backup: {', '.join(changing)}.")
 
-    def _refuse_states(self, instance: Instance, stopping: bool, at_rest: bool) -> None:
-        task = self._task
-        if (stopping or at_rest) and instance.status in ("SUSPENDED", "SUSPENDING"):
-            raise Conflict(f'VM "{self._vm.name}" is suspended: resume or stop it before a backup that stops it.')
-        if at_rest and not stopping and instance.status not in _AT_REST:
-            raise Conflict(f'VM "{self._vm.name}" is {instance.status}: run again when it has stopped.')
-        if stopping and any(disk.local_ssd for disk in instance.disks) and not task["discard_local_ssd"]:
-            raise Conflict(f'VM "{self._vm.name}" has local SSDs, whose data is lost when it stops. Set discard_local_ssd to allow that.')
-        stays = [disk.source.rpartition("/")[2] for disk in persistent(instance) if not disk.auto_delete]
-        if task["retire_source"] and stays:
-            task.warn(f"These disks stay when the VM is deleted, because their autoDelete is off: {', '.join(stays)}.")
-        if task["retire_source"] and instance.deletion_protection:
-            raise Conflict(f'VM "{self._vm.name}" is protected against deletion. Take the protection off before it is retired.')
-
     def _reached(self, instance: Instance, stopping: bool) -> str:
-        if stopping or instance.status in _AT_REST:
+        if stopping or instance.status in AT_REST:
             return "stopped"
         # What is suspended or just stopping has not written everything to its disks, and its guest cannot be asked to.
         return "application" if instance.running and self._task["consistency"] == "application" else "crash"
@@ -235,14 +188,6 @@ class BackupPlan:
             # A run that died in the middle has noted it already, before it changed anything about the VM.
             kept = next((document for document in map(self._store.of_set, self._attempts) if document), None)
         return kept or capture(instance, {**self._vm.disks(instance), **disks})
-
-    def _permissions(self, stopping: bool, retire: bool) -> list[str]:
-        wanted = ["compute.instances.get"]
-        if stopping:
-            wanted += ["compute.instances.setLabels", "compute.instances.stop", "compute.instances.start"]
-        if self._task["method"] == MACHINE_IMAGE:
-            wanted += ["compute.instances.useReadOnly"]
-        return [*wanted, *(["compute.instances.delete"] if retire else [])]
 
     def _older_images(self, instance: Instance) -> list[Member]:
         """Images of the same VM from before this backup, which the new ones supersede."""
@@ -275,23 +220,3 @@ class BackupPlan:
     def _seen(self, manifest: Document | None) -> Record | None:
         current = newest_first(one for one in list_sets(self._client, self._vm.name, self._vm.zone) if one.moment == self.moment)
         return self._record(current[0], retired=self._task["retire_source"]) if current else None
-
-
-def _refuse_disk(instance: Instance, device: str, disk: Disk, keys: dict[str, str]) -> None:
-    """Raises Unsupported for a disk that others write to as well, InvalidRequest for one whose key is missing."""
-    attached = next(one for one in instance.disks if one.device_name == device)
-    access = disk.wire.get("accessMode", "")
-    shared = [user for user in disk.users if user != instance.path]
-    reason = ""
-    if access == "READ_WRITE_MANY" or disk.wire.get("multiWriter"):
-        reason = "several VMs write to it"
-    elif access == "READ_ONLY_MANY" or (attached.mode == "READ_ONLY" and shared):
-        reason = f"it is shared read-only with {', '.join(user.rpartition('/')[2] for user in shared) or 'other VMs'}"
-    elif disk.wire.get("asyncPrimaryDisk") or disk.wire.get("asyncSecondaryDisks"):
-        reason = "it is replicated asynchronously"
-    if reason:
-        raise Unsupported(f"disk {disk.name} ({device}) cannot be part of a backup: {reason}. Leave it out with exclude_disks.")
-    if needs_own_key(disk.wire.get("diskEncryptionKey")) and device not in keys:
-        raise InvalidRequest(f"disk {disk.name} ({device}) is encrypted with a key of your own: give it in disk_encryption_keys under {device}.")
-    if device in keys and needs_own_key(disk.wire.get("diskEncryptionKey")):
-        check_disk_key("disk_encryption_keys", disk, keys[device])

@@ -13,13 +13,14 @@ from ...clients.gce_objects import Instance, Operation, Wire, last_part
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.model import SUCCEEDED
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.lock import Lock, LockLost
 from ...recovery.manifest import Document, fingerprint
 from ...recovery.points import LONGEST_SKEW_S, BackupSet, Member
 from .vm import Vm
 from .vm_labels import SAVING
-from .vm_save import Save, delete_members, relabel_members, saved_at_rest
+from .vm_members import delete_members, relabel_members, saved_at_rest
+from .vm_save import Save
 from .vm_store import ManifestStore
 
 _LOCK, _MANIFEST, _STOP, _SAVE, _START = "lock VM", "store manifest", "stop VM", "save disks", "start VM"

@@ -11,7 +11,7 @@ from ...clients.gce import GceClient
 from ...clients.gce_objects import Disk, Instance, Wire, last_part, path_of
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, NotFound
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.lock import Claim, Lock
 from ...recovery.manifest import Document
 from .labels import check_tags

@@ -11,7 +11,7 @@ from functools import partial
 from ...clients.gce_answers import is_in_use
 from ...clients.gce_objects import Disk, Operation, last_part
 from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.lock import Claim
 from .labels import DEVICE, LOCK, LOCK_FOR, REPLACED_BY, RESTORE, VM, ZONE, label_value
 from .vm import Vm, in_groups

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...recovery.lock import Lock
 from .labels import LOCK, LOCK_FOR, RESTORE
 from .vm import Vm

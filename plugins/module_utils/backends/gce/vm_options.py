@@ -26,7 +26,7 @@ _VM: dict[str, Option] = {
     **CONNECTION,
     "zone": Option(required_for=OPERATIONS, env=("GCP_ZONE",)),
     # A zone says its region; the environment may have one for other tasks.
-    "region": Option(operations=()),
+    "region": Option(operations=(), env=("GCP_REGION",)),
     # The provider has no id for a whole backup or restore: ours is made of the zone and the name.
     "uid": _on(DELETE, INSPECT_ONE),
     "vm_name": Option(operations=OPERATIONS, selects=True, spec={"aliases": ["instance"]}),

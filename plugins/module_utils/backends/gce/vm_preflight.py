@@ -14,6 +14,7 @@ from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.steps import at_once
 from .vm import Vm
+from .vm_addresses import external
 from .vm_checks import refuse_disk_quota, refuse_missing_permissions
 from .vm_devices import Device
 
@@ -73,6 +74,14 @@ def refuse_what_would_be_lost(task: Task, client: GceClient, vm: Vm, instance: I
             f'VM "{vm.name}" would lose what cannot come back when it is replaced: {named}. Restore in place, or list these words in allow_lost.'
             " Nothing was changed."
         )
+
+
+def warn_of_swap(task: Task, vm: Vm, instance: Instance, was_running: bool) -> None:
+    """Warn of what changes for others when the VM gets new disks and stops for that."""
+    task.warn(f'VM "{vm.name}" gets new disks: tools that own its disks, such as Terraform, will see a change.')
+    changing = [] if task["preserve_external_ip"] or not was_running else [one.address for one in external(vm, instance)]
+    if changing:
+        task.warn(f"External addresses that are not reserved change when the VM stops: {', '.join(changing)}.")
 
 
 def _target_pools(client: GceClient, vm: Vm) -> list[str]:

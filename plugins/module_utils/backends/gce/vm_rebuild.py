@@ -10,7 +10,7 @@ from functools import partial
 
 from ...clients.gce_objects import Disk, Instance, Wire
 from ...core.errors import Conflict, ProviderFailure
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.lock import Lock
 from .labels import LOCK, LOCK_FOR, RESTORE
 from .vm import Vm

@@ -9,7 +9,7 @@ from functools import partial
 
 from ...clients.gce_objects import Instance
 from ...core.errors import Conflict, NotYetPossible, ProviderFailure
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.manifest import Document, fingerprint
 from .vm import in_groups
 from .vm_addresses import Addresses

@@ -14,7 +14,7 @@ from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest
 from ...core.model import CREATE, Record
 from ...core.options import Option
-from ...core.steps import Plan
+from ...core.plan import Plan
 from ...core.waiter import Waiter
 from .connection import connect
 from .keys import check_keys
@@ -22,8 +22,9 @@ from .labels import check_tags
 from .vm_fleet import filtered_names, target_task
 from .vm_options import VM_RESTORE
 from .vm_point import check_ways
+from .vm_preflight import LOSABLE
 from .vm_restore_delete import plan_giving_up
-from .vm_restore_plan import LOSABLE, RestorePlan
+from .vm_restore_plan import RestorePlan
 from .vm_restores import Restore, Restores
 
 _LONGEST_NAME = 50

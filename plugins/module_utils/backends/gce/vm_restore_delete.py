@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...clients.gce import GceClient
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest
-from ...core.steps import Plan, Progress, Step
+from ...core.plan import Plan, Progress, Step
 from ...core.waiter import Waiter
 from .labels import BACKUP, DEVICE, DISKS, REPLACED_BY, RESTORE, VM, ZONE, check_tags, user_labels
 from .vm import Vm

@@ -13,7 +13,7 @@ from ...clients.gce_objects import Instance
 from ...core.arguments import Task
 from ...core.errors import Conflict, NotFound
 from ...core.model import Record
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
 from ...recovery.lock import Claim, Lock
 from ...recovery.manifest import Document, fingerprint
@@ -31,17 +31,15 @@ from .vm_lock import claim_of
 from .vm_manifest import capture
 from .vm_point import Points, RestorePoint
 from .vm_prediction import predicted
-from .vm_preflight import LOSABLE, refuse_states, refuse_what_would_be_lost, refuse_without_means
+from .vm_preflight import refuse_states, refuse_what_would_be_lost, refuse_without_means, warn_of_swap
 from .vm_replace import Replacing
-from .vm_restores import Restore, Restores
+from .vm_restores import Restore, Restores, devices_begun
 from .vm_state import state_after_restore
 from .vm_store import ManifestStore
 from .vm_swap import SwapSteps
 
 IN_PLACE, REPLACE, NEW, GONE, ROLLBACK = "in_place", "replace", "new", "gone", "rollback"
 _LONGEST_NAME = 50
-
-__all__ = ["LOSABLE", "RestorePlan"]
 
 
 class RestorePlan:
@@ -159,15 +157,10 @@ class RestorePlan:
     def _is_to_run(self, was_running: bool) -> bool:
         return bool(self._task["start"] == "started" or (self._task["start"] == "as_before" and was_running))
 
-    def _begun_devices(self, expected: Restore | None) -> tuple[Device, ...]:
-        """The devices as an earlier run noted them, once all its disks were asked for; before that nothing but them has changed."""
-        devices = expected.devices if expected else ()
-        return devices if expected and len(devices) == expected.expected > 0 else ()
-
     def _plan_in_place(self, claim: Claim | None) -> Plan:
         instance, task = self._existing(), self._task
         identity = self._identity(IN_PLACE)
-        begun = self._begun_devices(self._restore)
+        begun = devices_begun(self._restore)
         devices = begun or DevicePlan(task, self._client, self._vm, identity).of_existing(instance, self._point, whole=False)
         return self._swap(instance, claim, identity, devices, resumed=bool(begun))
 
@@ -191,7 +184,7 @@ class RestorePlan:
         addresses = Addresses(self._vm, external(self._vm, instance) if task["preserve_external_ip"] and was_running else [])
         self._check(instance, devices, addresses, swap=True)
         if not resumed:
-            self._warn_of_swap(instance, was_running)
+            warn_of_swap(task, self._vm, instance, was_running)
         lock = self._make_lock()
         steps = SwapSteps(
             self._vm,
@@ -222,16 +215,9 @@ class RestorePlan:
         requests = [device.request for device in devices if "name" in device.request and self._vm.get_disk(device.new) is None]
         refuse_without_means(self._vm, instance, devices, requests, len(missing), swap=swap)
 
-    def _warn_of_swap(self, instance: Instance, was_running: bool) -> None:
-        task = self._task
-        task.warn(f'VM "{self._vm.name}" gets new disks: tools that own its disks, such as Terraform, will see a change.')
-        if was_running and not task["preserve_external_ip"] and external(self._vm, instance):
-            gone = ", ".join(one.address for one in external(self._vm, instance))
-            task.warn(f"External addresses that are not reserved change when the VM stops: {gone}.")
-
     def _plan_replace(self, claim: Claim | None) -> Plan:
         task, restore = self._task, self._restore
-        begun = self._begun_devices(restore)
+        begun = devices_begun(restore)
         manifest = self._store.get(restore.manifest) if restore and restore.manifest else None
         if restore and begun and manifest is None and self._instance is None:
             raise NotFound("the manifest of the VM, which an earlier run of this restore had stored, is gone. Restore from the backup's with another name.")
@@ -253,7 +239,7 @@ class RestorePlan:
             refuse_what_would_be_lost(task, self._client, self._vm, old)
             self._check(old, devices, addresses, swap=False)
             if not begun:
-                self._warn_of_swap(old, was_running)
+                warn_of_swap(task, self._vm, old, was_running)
         work: list[Replacing] = []
         lock = self._make_lock(locate=lambda: next(iter(work)).carrier())
         work.append(Replacing(self._vm, identity, devices, lock, builder.request, was_running=was_running, start=self._is_to_run(was_running)))

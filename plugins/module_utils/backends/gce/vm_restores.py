@@ -183,3 +183,9 @@ class Restores:
             lambda: [*self._client.list_disks(zone(self._zone), wanted)], lambda: [*self._client.list_disks(region(zone(self._zone).region), wanted)]
         )
         return [*here, *around]
+
+
+def devices_begun(expected: Restore | None) -> tuple[Device, ...]:
+    """The devices as an earlier run noted them, once all its disks were asked for; before that nothing but them has changed."""
+    devices = expected.devices if expected else ()
+    return devices if expected and len(devices) == expected.expected > 0 else ()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ...clients.gce_objects import Instance
 from ...core.errors import Conflict, NotYetPossible, ProviderFailure
-from ...core.steps import Progress, Step
+from ...core.plan import Progress, Step
 from ...recovery.lock import Lock
 from .labels import LOCK, LOCK_FOR, REPLACED_BY, RESTORE
 from .vm import Vm
@@ -18,6 +18,7 @@ from .vm_backup_steps import chained
 from .vm_devices import Device, Identity, in_order
 from .vm_disks import RestoreDisks
 from .vm_labels import KEPT
+from .vm_lock import claim_of
 
 LOCKING, CREATING, RESERVING, RECORDING = "lock VM", "create disks", "reserve addresses", "record old disks"
 STOPPING, DETACHING, ATTACHING, STARTING = "stop VM", "detach old disks", "attach new disks", "start VM"
@@ -85,7 +86,9 @@ class SwapSteps:
         instance = self._vm.existing()
         if claim.was_running != self._was_running:
             raise Conflict(f'VM "{self._vm.name}" was started or stopped in this moment. Nothing was changed; run again.')
-        if _attached(instance) != _attached(before) and not self._half_done(instance):
+        # What an earlier run of this restore had asked for may still have been done meanwhile.
+        taken_over = claim_of(before) is not None
+        if _attached(instance) != _attached(before) and not (taken_over and self._half_done(instance)):
             raise Conflict(f'the disks of VM "{self._vm.name}" were changed by someone else in this moment. Nothing was changed; run again.')
 
     def _half_done(self, instance: Instance) -> bool:

@@ -14,7 +14,8 @@ from ...core.arguments import Task
 from ...core.errors import Conflict, Unsupported
 from ...core.model import CREATE, UNFINISHED, Record
 from ...core.options import Option
-from ...core.steps import Plan, at_once
+from ...core.plan import Plan
+from ...core.steps import at_once
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .connection import connect

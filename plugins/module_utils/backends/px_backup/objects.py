@@ -13,7 +13,7 @@ from ...clients.px_backup import PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, ProviderFailure
 from ...core.model import DELETING, FAILED, UNFINISHED, Record
-from ...core.steps import Plan, Step
+from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .actions import Actions, why

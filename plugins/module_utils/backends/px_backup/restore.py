@@ -13,7 +13,8 @@ from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, PARTIAL, SUCCEEDED, Record
 from ...core.options import Option
-from ...core.steps import Plan, at_once
+from ...core.plan import Plan
+from ...core.steps import at_once
 from ...core.waiter import Waiter
 from .connection import connect
 from .objects import Objects, Wanted

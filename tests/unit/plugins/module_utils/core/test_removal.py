@@ -19,8 +19,10 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.fleet import TargetResult
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import DELETE, Record
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Outcome, _result, _result_of_many, perform
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Plan, Progress, Report, Step, run_plan
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome, result_of, result_of_many
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Progress, Step
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import perform
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report, run_plan
 
 from tests.unit.fakes import FakeBackend, FakeClock, World, fake_task, record
 
@@ -148,7 +150,7 @@ def test_success_lists_what_was_removed() -> None:
     outcome = Bin("a", "b").perform(note="1 kept")
     assert outcome.message == "2 restores deleted successfully. 1 kept"
     assert [each.name for each in outcome.records or []] == ["a", "b"]
-    result = _result(fake_task(DELETE), outcome)
+    result = result_of(fake_task(DELETE), outcome)
     assert [each["name"] for each in result["restores"]] == ["a", "b"]
     assert [(each["before"]["name"], each["after"]) for each in result["diff"]] == [("a", {}), ("b", {})]
     assert "errors" not in result
@@ -158,7 +160,7 @@ def test_check_mode_lists_what_would_be_removed_and_does_nothing() -> None:
     things = Bin("a", "b")
     outcome = things.perform(check_mode=True)
     assert (outcome.changed, outcome.message, things.log) == (True, "2 restores would be deleted", [])
-    assert _result(fake_task(DELETE), outcome).keys() == _result(fake_task(DELETE), Bin("a").perform()).keys()
+    assert result_of(fake_task(DELETE), outcome).keys() == result_of(fake_task(DELETE), Bin("a").perform()).keys()
 
 
 def test_nothing_to_remove_is_unchanged_with_an_empty_list() -> None:
@@ -174,7 +176,7 @@ def test_without_wait_it_says_that_the_end_was_not_waited_for() -> None:
 def test_partial_failure_carries_what_remains_and_why() -> None:
     things = Bin("a", "b", "c")
     things.begin_errors["b"] = REFUSED
-    result = _result(fake_task(DELETE), things.perform())
+    result = result_of(fake_task(DELETE), things.perform())
     assert result["message"] == "2 of 3 restores were deleted; these remain: b. The first failure: not allowed"
     assert [each["name"] for each in result["restores"]] == ["a", "c"]
     assert result["errors"] == [{"name": "b", "error": {"message": "not allowed", **REFUSED.as_result()}}]
@@ -197,7 +199,7 @@ def test_removals_of_many_targets_are_one_list() -> None:
     failing = Bin("c", "d")
     failing.begin_errors["d"] = REFUSED
     results = [TargetResult("one", Bin("a", "b").perform()), TargetResult("two", failing.perform())]
-    merged = _result_of_many(fake_task(DELETE), results, {})
+    merged = result_of_many(fake_task(DELETE), results, {})
     assert [each["name"] for each in merged["restores"]] == ["a", "b", "c"]
     assert [each["name"] for each in merged["errors"]] == ["d"]
 

@@ -176,7 +176,7 @@ def test_steps_are_in_the_failure_only_when_something_was_done(controller: Contr
 
 
 def test_what_could_not_be_put_back_is_in_the_message(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Plan, Step
+    from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Step
 
     def fail() -> None:
         raise Conflict("taken")

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, WaitTimeout
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import CREATE, DELETE, FAILED, INSPECT_ALL, INSPECT_ONE, PENDING, SUCCEEDED
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Outcome, _result, perform
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Plan, Report, Step
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome, result_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Step
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import perform
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 
 from tests.unit.fakes import FakeBackend, FakeClock, World, backend_of, fake_task, record
 
@@ -24,7 +26,7 @@ def act(world: World, operation: str, *, check_mode: bool = False, report: Repor
 
 def result(world: World, operation: str, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
     """The result without going through Ansible."""
-    return _result(fake_task(operation, check_mode=check_mode, **options), act(world, operation, check_mode=check_mode, **options))
+    return result_of(fake_task(operation, check_mode=check_mode, **options), act(world, operation, check_mode=check_mode, **options))
 
 
 def world_with(status: str) -> World:

@@ -21,16 +21,8 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RecoveryError,
     WaitTimeout,
 )
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import (
-    Plan,
-    Progress,
-    Report,
-    Step,
-    at_once,
-    cancel_on_sigterm,
-    run_plan,
-    would_change,
-)
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Progress, Step, would_change
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report, at_once, cancel_on_sigterm, run_plan
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 
 from tests.unit.fakes import A_MOMENT_S, PATIENCE_S, Crowd, FakeClock

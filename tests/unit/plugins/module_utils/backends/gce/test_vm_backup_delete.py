@@ -32,7 +32,7 @@ def moments(bench: VmBench) -> list[str]:
 @pytest.mark.parametrize(("method", "plural"), [("snapshot", "snapshots"), ("image", "images"), ("machine_image", "machineImages")])
 def test_whole_set_is_deleted_and_its_manifest_with_it(bench: VmBench, method: str, plural: str) -> None:
     bench.control.settings(**UNCHECKED)
-    bench.backup(method=method).ok
+    assert bench.backup(method=method).ok
     ran = delete(bench).ok
     assert (ran.changed, ran["backup"]) == (True, {})
     assert bench.all(plural) == []
@@ -64,7 +64,7 @@ def test_check_mode_deletes_nothing(bench: VmBench) -> None:
 def test_other_backups_are_left_alone(bench: VmBench) -> None:
     bench.backup()
     bench.backup(SECOND)
-    bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=FIRST).ok
+    assert bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=FIRST).ok
     assert delete(bench).ok
     assert moments(bench) == [FIRST, SECOND]
     assert len(bench.all("snapshots")) == 4
@@ -160,7 +160,7 @@ def test_every_rule_must_release_a_set(bench: VmBench) -> None:
 
 def test_rules_see_only_the_vm_and_the_zone_that_were_named(bench: VmBench) -> None:
     for moment in (FIRST, SECOND):
-        bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=moment).ok
+        assert bench.run("backup", vm_name="db-1", zone="europe-west1-c", snapshot_datetime=moment).ok
     bench.backup(FIRST)
     assert prune(bench, KEEP_ONE).ok.changed is False
     assert bench.run("backup", "DELETE", vm_name="db-1", retention=KEEP_ONE).ok.changed is False
@@ -292,21 +292,21 @@ def test_vm_of_the_same_name_that_is_another_one_is_not_retired(bench: VmBench, 
 
 def test_backup_of_the_running_vm_is_no_reason_to_delete_it(bench: VmBench) -> None:
     """It does not hold what was written since."""
-    bench.backup(method="image").ok
+    assert bench.backup(method="image").ok
     bench.write("later")
     assert "was made while VM" in bench.refused(retire(bench), "Conflict")
     assert bench.vm()["status"] == "RUNNING"
 
 
 def test_backup_of_the_stopped_vm_from_before_its_last_start_is_no_reason_either(bench: VmBench) -> None:
-    bench.backup(method="image", consistency="stopped").ok
+    assert bench.backup(method="image", consistency="stopped").ok
     bench.write("later")
     assert "before its last start" in bench.refused(retire(bench), "Conflict")
 
 
 def test_backup_of_the_vm_as_it_still_stands_is_reason_enough(bench: VmBench) -> None:
     bench.change_vm(status="TERMINATED")
-    bench.backup(method="image", consistency="stopped").ok
+    assert bench.backup(method="image", consistency="stopped").ok
     ran = retire(bench).ok
     assert ran.every_body("POST global/images") == []
     assert bench.find("instances", VM) is None
@@ -325,7 +325,7 @@ def test_images_of_the_running_vm_are_not_completed_to_retire_it(bench: VmBench)
 
 def test_backup_by_another_method_is_no_reason_to_delete_the_vm(bench: VmBench) -> None:
     bench.change_vm(status="TERMINATED")
-    bench.backup(consistency="stopped").ok
+    assert bench.backup(consistency="stopped").ok
     assert "made by method snapshot, not image" in bench.refused(retire(bench), "Conflict")
 
 

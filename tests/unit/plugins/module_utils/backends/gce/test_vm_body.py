@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ Wire = dict[str, Any]
 
 SITE = "https://www.googleapis.com/compute/v1/"
 PROJECT = f"{SITE}projects/p"
+KEY = base64.b64encode(b"k" * 32).decode()
 HERE, NEAR, FAR = "europe-west1-b", "europe-west1-c", "europe-west4-a"
 MANIFEST: Wire = {
     "version": 1,
@@ -114,8 +117,10 @@ def test_disks_are_in_the_order_of_the_devices_and_local_ssds_last_and_empty() -
 
 def test_customers_own_key_goes_with_its_disk_alone() -> None:
     manifest = deepcopy(MANIFEST)
-    body = instance_request(manifest, "web", HERE, [BOOT, DATA], {"boot": BOOT.new, "data": DATA.new}, {"data": "KEY"}, Changes())
-    assert [disk.get("diskEncryptionKey") for disk in body["disks"]] == [None, {"rawKey": "KEY"}, None]
+    locked = replace(DATA, request={"diskEncryptionKey": {"rawKey": KEY}})
+    paths = {"boot": BOOT.new, "data": DATA.new}
+    body = instance_request(manifest, "web", HERE, [BOOT, locked], paths, {"boot": KEY, "data": KEY}, Changes())
+    assert [disk.get("diskEncryptionKey") for disk in body["disks"]] == [None, {"rawKey": KEY}, None]
 
 
 # Addresses
@@ -223,7 +228,7 @@ def _planned(**model: Any) -> Device:
     source = Source("Odd_device.7", "snapshot", "projects/p/global/snapshots/s", 20, "2026-01-01T00:00:00Z", own_key=bool(model.get("diskEncryptionKey")))
     identity = Identity("p", HERE, "web", "r1", "in_place", "20260101-000000")
     given = {"sizeGb": "10", "type": "t", "labels": {"app": "web"}, "place": f"zones/{HERE}", **model}
-    return planned(identity, attached, given, place_of(f"zones/{HERE}/disks/x"), source, 3, {"Odd_device.7": "KEY"}, old="projects/p/zones/z/disks/old")
+    return planned(identity, attached, given, place_of(f"zones/{HERE}/disks/x"), source, 3, {"Odd_device.7": KEY}, old="projects/p/zones/z/disks/old")
 
 
 def test_new_disk_is_like_the_old_one_and_says_what_it_is_for() -> None:
@@ -259,7 +264,7 @@ def test_names_of_new_disks_are_derived_and_differ_by_restore() -> None:
 
 def test_own_key_decrypts_the_snapshot_and_encrypts_the_new_disk() -> None:
     request = _planned(diskEncryptionKey={"sha256": "x"}).request
-    assert request["sourceSnapshotEncryptionKey"] == request["diskEncryptionKey"] == {"rawKey": "KEY"}
+    assert request["sourceSnapshotEncryptionKey"] == request["diskEncryptionKey"] == {"rawKey": KEY}
 
 
 def test_key_of_google_is_taken_over() -> None:

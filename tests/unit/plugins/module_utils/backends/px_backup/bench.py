@@ -18,7 +18,8 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_ba
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup import LONGEST_PAGE, Kind
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import NotFound
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Outcome, perform
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 
