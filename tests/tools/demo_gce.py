@@ -130,11 +130,11 @@ def compare(expected: dict[str, Any], found: dict[str, Any], allowed: Mapping[st
     changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
     wrong = [path for path in changed if not any(re.fullmatch(pattern, path) for pattern in allowed)]
     differences += [f"{path}: {before.get(path)!r} became {after.get(path)!r}" for path in wrong]
-    addresses = [[value for path, value in side.items() if ADDRESS.fullmatch(path)] for side in (before, after)]
+    addresses = [{path: value for path, value in side.items() if ADDRESS.fullmatch(path)} for side in (before, after)]
     kept = "same addresses" if addresses[0] == addresses[1] else "addresses of its own"
     equal = len({*before, *after}) - len(changed)
     count = len(found["bytes"])
-    return differences, f"every byte of {count} disk{'s' * (count != 1)} equal, {equal} fields equal, {len(changed)} that may differ do, {kept}"
+    return differences, f"{count} disk{'s' * (count != 1)} equal to the byte, {equal} fields equal, {len(changed)} exempt, {kept}"
 
 
 def _differ(expected: dict[str, Any], found: dict[str, Any], device: str) -> bool:

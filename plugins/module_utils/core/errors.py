@@ -102,6 +102,12 @@ class Cancelled(RecoveryError):
     """The task was asked to stop (SIGTERM, as a cancelled job sends it) and has undone what it could."""
 
 
+class NoWayBack(ProviderFailure):
+    """What would be put back exists no more, as the task wanted it: what stands now is all there is, and stays."""
+
+    leaves = refines = True
+
+
 class NotYetPossible(ProviderFailure):
     """The provider cannot do the last part of the work now, for want of capacity or quota. All is safe: run again later."""
 

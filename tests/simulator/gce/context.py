@@ -99,6 +99,11 @@ class Context:
         else:
             self.project.remove(resource)
 
+    def require_staying(self, resource: Resource) -> None:
+        """Raises ApiError while its deletion has not ended."""
+        if any(operation.target is resource and operation.data["operationType"] == "delete" for operation in self.project.running_operations()):
+            raise ApiError("resourceNotReady", f"The resource '{resource.ref.path}' is not ready")
+
     def require_room(self, instance: Resource) -> None:
         """Raises ApiError when too many operations on the VM have not ended."""
         pending = sum(1 for operation in self.project.running_operations() if operation.target is instance)

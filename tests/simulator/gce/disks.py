@@ -126,6 +126,7 @@ def delete_disk(ctx: Context) -> dict[str, Any]:
     """DELETE of a disk: refused while a VM uses it."""
     disk = ctx.resource()
     require_unused(disk)
+    ctx.require_staying(disk)
     before = disk.data["status"]
     disk.data["status"] = "DELETING"
 

@@ -33,6 +33,7 @@ def insert_resource(ctx: Context) -> dict[str, Any]:
 def delete_resource(ctx: Context) -> dict[str, Any]:
     """DELETE of kinds that nothing holds."""
     resource = ctx.resource()
+    ctx.require_staying(resource)
     return ctx.operation(resource, lambda: ctx.project.remove(resource))
 
 

@@ -142,6 +142,7 @@ def patch_image(ctx: Context) -> dict[str, Any]:
 def delete_image(ctx: Context) -> dict[str, Any]:
     """DELETE of an image."""
     image = ctx.resource()
+    ctx.require_staying(image)
     before = image.data["status"]
     image.data["status"] = "DELETING"
     return ctx.operation(image, lambda: ctx.project.remove(image), lambda: image.data.update(status=before))

@@ -41,6 +41,7 @@ _MAKE_DISK: tuple[Needed, ...] = (
     ("compute.snapshots.useReadOnly", "sourceSnapshot"),
     ("compute.images.useReadOnly", "sourceImage"),
     ("compute.disks.useReadOnly", "sourceDisk"),
+    ("compute.machineImages.useReadOnly", "sourceMachineImage"),
     ("compute.disks.setLabels", "labels"),
     ("compute.disks.addResourcePolicies", "resourcePolicies"),
     ("compute.resourcePolicies.use", "resourcePolicies"),

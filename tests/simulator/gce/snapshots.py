@@ -104,6 +104,7 @@ def delete_snapshot(ctx: Context) -> dict[str, Any]:
     snapshot = ctx.resource()
     if snapshot.data["status"] in ("CREATING", "UPLOADING"):
         raise ApiError("resourceNotReady", f"The resource '{snapshot.ref.path}' is not ready")
+    ctx.require_staying(snapshot)
     before = snapshot.data["status"]
     snapshot.data["status"] = "DELETING"
     return ctx.operation(snapshot, lambda: ctx.project.remove(snapshot), lambda: snapshot.data.update(status=before))

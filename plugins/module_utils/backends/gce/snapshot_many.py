@@ -35,11 +35,13 @@ def plan_delete_many(client: GceClient, task: Task, waiter: Waiter, ref: DiskRef
     of_disk = _of_very_disk(client, task, ref, listed)
     ours = [snapshot for snapshot in of_disk if not backup_of(snapshot)]
     candidates = [snapshot for snapshot in ours if task["include_scheduled"] or not snapshot.scheduled]
-    chosen, kept = _chosen(task, candidates)
+    # What an earlier run has asked for is seen to its end.
+    leaving = [snapshot for snapshot in candidates if snapshot.status == "DELETING"]
+    chosen, kept = _chosen(task, [snapshot for snapshot in candidates if snapshot not in leaving])
     note = _note(kept, len(of_disk) - len(ours), len(ours) - len(candidates))
-    deletions = {f"delete {snapshot.name}": Deletion(client, task, waiter, snapshot) for snapshot in chosen}
+    deletions = {f"delete {snapshot.name}": Deletion(client, task, waiter, snapshot) for snapshot in (*leaving, *chosen)}
     steps = tuple(Step(name, do=deletion.begin, done=deletion.done, wait=deletion.finish if task["wait"] else None) for name, deletion in deletions.items())
-    removes = {f"delete {snapshot.name}": record_of(snapshot) for snapshot in chosen}
+    removes = {f"delete {snapshot.name}": record_of(snapshot) for snapshot in (*leaving, *chosen)}
     nothing = f"The {ref} has no snapshot to delete{f'. {note}' if note else ''}"
     return Plan(steps, verb="deleted", removes=removes, why_unchanged=nothing, note=note)
 

@@ -65,7 +65,12 @@ class BackupPlan:
         return [one for one in self._sets if one.moment == self.moment]
 
     def found(self) -> Record | None:
-        """The backup, as far as there is one."""
+        """The backup, as far as there is one. What a dead run has begun on the VM ends first, lest it end between two reads."""
+        claim = claim_of(self._instance)
+        if claim and claim.purpose.startswith(SAVING) and self._vm.unfinished():
+            self._vm.settle()
+            # It was read before that.
+            self.__dict__.pop("_instance")
         if self._instance is None and self._task["retire_source"] and not self._chosen:
             latest = latest_complete(self._sets)
             return self._record(latest, retired=True) if latest else None
@@ -146,6 +151,7 @@ class BackupPlan:
             leftovers=[one for one in self._attempts if one.attempt != attempt],
             retire=instance if retire else None,
             older_images=self._older_images(instance) if task["method"] == IMAGE else [],
+            old_manifests=self._left_behind(manifest) if claim else [],
             on_saved=lambda: self._saved(manifest),
         )
         after = self._prediction(save, requests, consistency, kept, in_template)
@@ -188,6 +194,11 @@ class BackupPlan:
             # A run that died in the middle has noted it already, before it changed anything about the VM.
             kept = next((document for document in map(self._store.of_set, self._attempts) if document), None)
         return kept or capture(instance, {**self._vm.disks(instance), **disks})
+
+    def _left_behind(self, manifest: Document) -> list[str]:
+        """Manifests that a dead run has stored, and no backup refers to: a VM that it had stopped looks different now."""
+        used = {fingerprint(manifest), *(one.manifest for one in self._sets)}
+        return [key for key in self._store.kept_for(self._vm.name, self._vm.zone) if key not in used]
 
     def _older_images(self, instance: Instance) -> list[Member]:
         """Images of the same VM from before this backup, which the new ones supersede."""

@@ -25,6 +25,7 @@ from .vm_store import ManifestStore
 
 _LOCK, _MANIFEST, _STOP, _SAVE, _START = "lock VM", "store manifest", "stop VM", "save disks", "start VM"
 _RELABEL = "set labels"
+_DROP_MANIFESTS = "remove manifests of unfinished attempts"
 _FINISH, _DEPRECATE, _DROP, _RETIRE, _UNLOCK = "see recovery points ready", "deprecate older images", "remove unfinished attempts", "delete VM", "unlock VM"
 
 
@@ -49,6 +50,7 @@ class BackupSteps:
         leftovers: Sequence[BackupSet],
         retire: Instance | None,
         older_images: Sequence[Member],
+        old_manifests: Sequence[str],
         on_saved: Callable[[], None],
     ) -> tuple[Step, ...]:
         """The steps in their order; each needs the one before it."""
@@ -70,6 +72,8 @@ class BackupSteps:
             steps.append(self._deprecate(older_images))
         if leftovers:
             steps.append(self.drop(leftovers))
+        if old_manifests:
+            steps.append(Step(_DROP_MANIFESTS, do=lambda: self._drop_manifests(old_manifests)))
         if retire is not None:
             steps.append(self._retire(retire))
         elif locked:
@@ -174,6 +178,9 @@ class BackupSteps:
             self._store.drop_unused(one.manifest for one in leftovers)
 
         return Step(_DROP, do=act)
+
+    def _drop_manifests(self, keys: Sequence[str]) -> None:
+        self._store.drop_unused(keys)
 
     def relabel(self, members: Sequence[Member], tags: Mapping[str, str]) -> Step:
         """The tags of a backup that is complete."""

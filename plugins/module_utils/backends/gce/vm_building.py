@@ -122,7 +122,8 @@ class BuildingPlan:
             return
         reserved = {address.address: address for address in self._client.list_addresses(self._vm.places[1].name, None)}
         lost = [address for address in outside if address not in reserved]
-        taken = [address for address in (*inside, *outside) if address in reserved and reserved[address].users]
+        kept = [*(inside if INTERNAL_ADDRESS not in self._without else ()), *(outside if EXTERNAL_ADDRESS not in self._without else ())]
+        taken = [address for address in kept if address in reserved and reserved[address].users]
         if taken:
             raise Conflict(
                 f"addresses of the VM are in use by others now: {', '.join(taken)}. Free them, or list internal_address or external_address in allow_lost."

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NoReturn
 
 from ...clients.gce_answers import is_in_use
 from ...clients.gce_objects import Disk, Operation, last_part
-from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError
+from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure
 from ...core.plan import Progress, Step
 from ...recovery.lock import Claim
 from .labels import DEVICE, LOCK, LOCK_FOR, REPLACED_BY, RESTORE, VM, ZONE, label_value
@@ -103,21 +104,6 @@ class RestoreDisks:
         sent = in_groups([partial(self._delete, path) for path in paths])
         self._vm.client.wait_all([operation for operation in sent if operation], "deleting disks")
 
-    def _submit_giving_up(self) -> None:
-        """Ask for the deletion of the old disks. Raises OutcomeUnknown when that was refused after one was accepted: there is no way back then."""
-        self._deleting: list[Operation] = []
-        for path in self.old_paths:
-            try:
-                operation = self._delete(path)
-            except RecoveryError as error:
-                if self._deleting:
-                    raise OutcomeUnknown(f"{error.message} Others of the disks from before are deleted already.", code=error.code) from error
-                raise
-            self._deleting += [operation] if operation else []
-
-    def _wait_until_deleted(self) -> None:
-        self._vm.client.wait_all(self._deleting, "deleting disks")
-
     def _delete(self, path: str) -> Operation | None:
         disk = self._vm.get_disk(path)
         if disk is None:
@@ -135,6 +121,11 @@ class RestoreDisks:
 
     # --- old disks
 
+    def refuse(self, text: str) -> NoReturn:
+        """Raises ProviderFailure; NoWayBack, so that nothing is undone, when an earlier run has given up old disks already."""
+        found = in_groups([partial(self._vm.get_disk, path) for path in self.old_paths])
+        raise (NoWayBack if None in found else ProviderFailure)(text)
+
     @property
     def old_paths(self) -> list[str]:
         return [device.old for device in self.devices if device.old]
@@ -146,7 +137,7 @@ class RestoreDisks:
             name,
             do=partial(self._vm.label_disks, marks),
             done=partial(self._marked, marks),
-            undo=partial(self.unmark, list(marks)),
+            undo=partial(self._unmark_all, list(marks)),
             needs=needs,
         )
 
@@ -164,6 +155,11 @@ class RestoreDisks:
         # The lock's text changes with each renewal, so that a step that also locks is never quite done.
         locks = any(LOCK in wanted for wanted in marks.values())
         return Progress.DONE if right and not locks else Progress.NO
+
+    def _unmark_all(self, paths: Sequence[str]) -> None:
+        # What was asked for and not waited for, because something else failed meanwhile, would mark them again.
+        self._vm.settle(paths)
+        self.unmark(paths)
 
     def unmark(self, paths: Sequence[str]) -> None:
         """Take the marks off old disks again; what an earlier restore noted on a disk that it made stays."""
@@ -184,10 +180,7 @@ class RestoreDisks:
         gone = partial(in_groups, [partial(self._vm.get_disk, path) for path in self.old_paths])
         return Step(
             name,
-            # Once this was asked for, there is no way back, whatever becomes of the waiting.
-            do=self._submit_giving_up,
-            wait=self._wait_until_deleted,
+            do=lambda: self.delete(self.old_paths),
             done=lambda: Progress.DONE if not any(gone()) else Progress.NO,
             needs=needs,
-            point_of_no_return=True,
         )

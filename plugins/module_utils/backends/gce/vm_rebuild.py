@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ...clients.gce_objects import Disk, Instance, Wire
-from ...core.errors import Conflict, ProviderFailure
+from ...core.errors import Conflict
 from ...core.plan import Progress, Step
 from ...recovery.lock import Lock
 from .labels import LOCK, LOCK_FOR, RESTORE
@@ -132,6 +132,10 @@ class Rebuild:
     def _new_is_stopped(self) -> Progress:
         return Progress.DONE if self._vm.existing().status == "TERMINATED" else Progress.NO
 
+    def _verifying(self) -> Step:
+        # What was seen to be restored is not taken back, whatever becomes of the labels.
+        return Step(VERIFYING, do=self._verify, point_of_no_return=True)
+
     def _verify(self) -> None:
         instance = self._vm.existing()
         problems = differences(instance, self._devices)
@@ -142,7 +146,7 @@ class Rebuild:
         if self._start and instance.status != "RUNNING":
             problems.append(f"it is {instance.status}, not RUNNING")
         if problems:
-            raise ProviderFailure(f'VM "{self._vm.name}" is not as it should be after the restore: {"; ".join(problems)}.')
+            self._disks.refuse(f'VM "{self._vm.name}" is not as it should be after the restore: {"; ".join(problems)}.')
 
 
 class Building(Rebuild):
@@ -154,7 +158,7 @@ class Building(Rebuild):
         steps = [*before, self._disks.creation(CREATING_BOOT, boot), Step(LOCKING, do=self._acquire, undo=self._lock.release)]
         if others:
             steps.append(self._disks.creation(CREATING, others))
-        steps += [self._inserting(), Step(VERIFYING, wait=self._verify)]
+        steps += [self._inserting(), self._verifying()]
         if not self._start:
             steps.append(Step(STOPPING_NEW, do=self._stop_new, done=self._new_is_stopped))
         steps.append(Step(UNLOCKING, do=self._unlock))

@@ -16,7 +16,7 @@ from .vm_addresses import Addresses
 from .vm_backup_steps import chained
 from .vm_rebuild import STOPPING_NEW, Rebuild
 from .vm_store import ManifestStore
-from .vm_swap import CREATING, GIVING_UP, KEEPING, LOCKING, RECORDING, RESERVING, STOPPING, UNLOCKING, VERIFYING
+from .vm_swap import CREATING, GIVING_UP, KEEPING, LOCKING, RECORDING, RESERVING, STOPPING, UNLOCKING
 
 STORING, SECURING, DELETING, DROPPING = "store manifest", "keep disks from deletion", "delete VM", "drop manifest"
 
@@ -41,7 +41,7 @@ class Replacing(Rebuild):
         steps += [
             Step(DELETING, do=self._delete_old, done=self._old_is_gone, undo=self._rebuild_old, disruptive=True),
             self._inserting(),
-            Step(VERIFYING, wait=self._verify),
+            self._verifying(),
         ]
         if not self._start:
             steps.append(Step(STOPPING_NEW, do=self._stop_new, done=self._new_is_stopped))

@@ -57,8 +57,9 @@ class Restore:
     @property
     def complete(self) -> bool:
         """Whether it was seen to its end: the VM says so, or its old disks do, or a later restore went on from it."""
-        claim = claim_of(self.instance)
-        if claim is not None and claim.purpose == RESTORING + self.name:
+        # While there is no VM, disks carry the lock.
+        holders = (self.instance,) if self.instance else (*self.old, *self.new)
+        if any(claim.purpose == RESTORING + self.name for claim in map(claim_of, holders) if claim):
             return False
         if self.instance is not None and self.instance.labels.get(RESTORE) == self.name:
             return True

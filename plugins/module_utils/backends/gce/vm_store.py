@@ -79,6 +79,12 @@ class ManifestStore:
                 return document
         return self.get(backup.manifest) if backup.manifest else None
 
+    def kept_for(self, vm: str, zone: str) -> list[str]:
+        """The fingerprints of all manifests of a VM that are in templates."""
+        found = self._client.list_instance_templates(f"name eq {_KEY}-.*")
+        keys = [template.name[len(_KEY) + 1 :] for template in found]
+        return [key for key, document in zip(keys, map(self.get, keys)) if document and (document.get("vm"), document.get("zone")) == (vm, zone)]
+
     def drop_unused(self, keys: Iterable[str]) -> list[str]:
         """Delete the templates of these fingerprints that no recovery point refers to any more; their names."""
         dropped = []

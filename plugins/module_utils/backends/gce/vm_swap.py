@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ...clients.gce_objects import Instance
-from ...core.errors import Conflict, NotYetPossible, ProviderFailure
+from ...core.errors import Conflict, NotYetPossible
 from ...core.plan import Progress, Step
 from ...recovery.lock import Lock
 from .labels import LOCK, LOCK_FOR, REPLACED_BY, RESTORE
@@ -48,10 +49,9 @@ class SwapSteps:
         self._disks = RestoreDisks(vm, identity, self._devices)
         self._was_running, self._start, self._delete_old = was_running, start, delete_old
         self._discard_local_ssd, self._keys, self._rollback_of = discard_local_ssd, keys, rollback_of
-        self._labels: dict[str, dict[str, str | None]] = {}
 
     def assemble(self) -> tuple[Step, ...]:
-        """The steps in their order."""
+        """The steps in their order; reserving and recording, which have nothing to do with each other, at once."""
         disks = self._disks
         steps = [Step(LOCKING, do=self._acquire, undo=self._lock.release)]
         if not self._rollback_of:
@@ -65,13 +65,14 @@ class SwapSteps:
         steps.append(Step(ATTACHING, do=self._attach_new, done=self._new_are_on, undo=self._detach_new, disruptive=True))
         if self._start:
             steps.append(Step(STARTING, do=self._start_new, done=self._running, undo=self._stop, disruptive=True))
-        steps.append(Step(VERIFYING, wait=self._verify))
+        # What was seen to be restored is not taken back, whatever becomes of the labels.
+        steps.append(Step(VERIFYING, do=self._verify, point_of_no_return=True))
         if self._rollback_of:
-            steps.append(Step("record new disks", do=self._take_over, undo=self._give_back))
+            steps.append(Step("record new disks", do=self._take_over))
         if disks.old_paths:
             steps.append(disks.giving_up(GIVING_UP) if self._delete_old else disks.keeping(KEEPING))
         steps.append(Step(UNLOCKING, do=self._unlock))
-        return chained(steps)
+        return _paired(chained(steps), RESERVING, RECORDING)
 
     def leave(self) -> None:
         """Give up the lock if it is still held: the work is not finished, and the next run goes on at once."""
@@ -155,19 +156,18 @@ class SwapSteps:
         if self._start and instance.status != "RUNNING":
             problems.append(f"it is {instance.status}, not RUNNING")
         if problems:
-            raise ProviderFailure(f'VM "{self._vm.name}" is not as it should be after the restore: {"; ".join(problems)}.')
+            self._disks.refuse(f'VM "{self._vm.name}" is not as it should be after the restore: {"; ".join(problems)}.')
 
     def _take_over(self) -> None:
         """The disks that came back belong to this restore now, and are nobody's old disks any more."""
         count = len(self._devices)
-        changes = {device.new: {**self._identity.labels(device.name, count), REPLACED_BY: None, KEPT: None} for device in self._devices}
-        found = {path: self._vm.get_disk(path) for path in changes}
-        self._labels = {path: {key: disk.labels.get(key) for key in changes[path]} for path, disk in found.items() if disk}
-        self._vm.label_disks(changes)
+        self._vm.label_disks({device.new: {**self._identity.labels(device.name, count), REPLACED_BY: None, KEPT: None} for device in self._devices})
 
-    def _give_back(self) -> None:
-        """Make the disks old ones of the earlier restore again."""
-        self._vm.label_disks(self._labels)
+
+def _paired(steps: Sequence[Step], one: str, other: str) -> tuple[Step, ...]:
+    """Chained steps of which ``other``, that followed ``one``, begins together with it; what followed needs both."""
+    before = next(step.needs for step in steps if step.name == one)
+    return tuple(replace(step, needs=(one, other) if other in step.needs else before if step.name == other else step.needs) for step in steps)
 
 
 def _attached(instance: Instance) -> list[tuple[str, str]]:
