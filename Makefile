@@ -57,7 +57,7 @@ faults: $(VENV)/.installed ## Run the whole fault matrix
 sim: $(VENV)/.demo-installed ## Start the simulator alone; it prints the variables that lead the modules to it
 	@$(PYTHON_BIN) -m tests.simulator
 
-bench: $(VENV)/.installed ## Run the benchmarks, or some of them with ONLY="gce.in_place.16 gce.list"
+bench: $(VENV)/.installed ## Run the benchmarks, or some of them with ONLY="gce.in_place gce.list"
 	@$(PYTHON_BIN) -m tests.benchmarks $(ONLY)
 
 build: $(VENV)/.installed ## Build the collection into dist/

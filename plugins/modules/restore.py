@@ -654,7 +654,7 @@ error:
     kind:
       description: >-
         One of V(AuthenticationFailed), V(NotFound), V(Conflict), V(AmbiguousName), V(InvalidRequest), V(Unsupported), V(RateLimited),
-        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown), V(Cancelled) and V(NotYetPossible).
+        V(WaitTimeout), V(MissingLibrary), V(ProviderFailure), V(OutcomeUnknown) and V(Cancelled).
       returned: always
       type: str
       sample: Conflict

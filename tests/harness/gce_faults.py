@@ -115,7 +115,7 @@ class Stage:
         if watch.get("given_up") == "snapshots":
             watch["given_up"] = [f"snapshot:{item['name']}" for item in cloud.all("snapshots") if item["labels"].get("mcr-backup", "").startswith("20260101")]
         given_up = {name.partition(":")[2] for name in watch.get("given_up", [])}
-        if self.route.options["operation"] == "DELETE":
+        if self.route.options["operation"] == "DELETE" or self.route.options.get("old_disks") == "delete":
             holders = [item for plural in ("disks", "snapshots") for item in cloud.all(plural)]
             watch["keep_digests"] = [item["digest"] for item in holders if item["name"] not in given_up]
         cloud.act("watch", zone=ZONE, instance=VM, **watch)

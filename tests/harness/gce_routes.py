@@ -202,6 +202,11 @@ def _swapped(cloud: Cloud, before: Before) -> list[str]:
     return [*_vm_problems(cloud, before, before.saved), *_kept(cloud, before), *_no_lock(cloud)]
 
 
+def _swapped_for_good(cloud: Cloud, before: Before) -> list[str]:
+    left = [name for name in before.disks.values() if cloud.one("disks", name)]
+    return [*_vm_problems(cloud, before, before.saved), *[f"the old disk {name} is left" for name in left], *_no_lock(cloud)]
+
+
 def _copied(cloud: Cloud, before: Before) -> list[str]:
     original = _vm_problems(cloud, before, before.present)
     return [*original, *_vm_problems(cloud, before, before.saved, COPY, own_address=True), *_no_lock(cloud)]
@@ -299,6 +304,15 @@ ROUTES = [
     ),
     Route("backup machine_image", "backup", {**_BACKUP, "method": "machine_image"}, _nothing, _backed_up("machineImages", THIRD)),
     Route("restore in_place", "restore", _RESTORE, _overwritten, _swapped, locks=True),
+    Route(
+        "restore in_place, old disks deleted",
+        "restore",
+        {**_RESTORE, "old_disks": "delete"},
+        _overwritten,
+        _swapped_for_good,
+        {"given_up": _DISKS},
+        locks=True,
+    ),
     Route(
         "restore replace",
         "restore",

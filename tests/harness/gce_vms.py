@@ -17,9 +17,6 @@ from tests.simulator.server import SimulatorThread
 
 from .gce_worlds import SITE, ZONE, GceWorld
 
-# The simulator's answers about machine images have a field more than the discovery document.
-UNCHECKED: Mapping[str, Any] = {"check_answers": False}
-
 _hosts = itertools.count(2)
 
 
@@ -43,7 +40,7 @@ class VmWorld(GceWorld):
             disk = dict(given)
             attached = disk.pop("attached", {})
             place, disk_name = disk.pop("place", f"zones/{zone}"), disk.pop("name", f"{name}-{device}")
-            self.put_disk(disk_name, place, **{"sizeGb": "10", **disk})
+            self.put_disk(disk_name, place, **{"sizeGb": "10", "physicalBlockSizeBytes": "4096", **disk})
             entry = {"kind": "compute#attachedDisk", "type": "PERSISTENT", "mode": "READ_WRITE", "interface": "SCSI", "autoDelete": number == 0}
             source = f"{self.base}/{place}/disks/{disk_name}"
             entries.append({**entry, "source": source, "deviceName": device, "index": number, "boot": number == 0, "diskSizeGb": "10", **attached})

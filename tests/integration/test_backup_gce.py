@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.gce_vms import UNCHECKED, VmWorld
+from tests.harness.gce_vms import VmWorld
 from tests.harness.gce_worlds import OTHER_ZONE, ZONE
 
 from .gce_runs import ALL, CREATE, DELETE, MOMENTS, ONE, Ask
@@ -90,8 +90,6 @@ def _holds(found: Any, wanted: Any) -> bool:
 
 @pytest.mark.parametrize(("option", "options", "path", "sent"), BODY, ids=[f"{case[0]}-{number}" for number, case in enumerate(BODY)])
 def test_option_is_sent(ask: Ask, vm_world: VmWorld, option: str, options: dict[str, Any], path: str, sent: dict[str, Any]) -> None:
-    if path == "/global/machineImages":
-        vm_world.control.settings(**UNCHECKED)
     given = {**WEB, **options}
     predicted = ask("backup", CREATE, how={"check": True}, **given).ok
     assert predicted.changes == []
@@ -130,8 +128,6 @@ def test_operations_of_one_backup(ask: Ask, vm_world: VmWorld) -> None:
 
 @pytest.mark.parametrize("method", ["snapshot", "image", "machine_image"])
 def test_backup_holds_the_bytes_of_all_disks(ask: Ask, vm_world: VmWorld, method: str) -> None:
-    if method == "machine_image":
-        vm_world.control.settings(**UNCHECKED)
     contents = vm_world.contents("web-1")
     backup = ask("backup", CREATE, **WEB, method=method).ok["backup"]
     vm_world.write("web-1-data", "written later")

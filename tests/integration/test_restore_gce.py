@@ -45,7 +45,12 @@ BODY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("new_vm_name", {**COPY, "new_vm_name": "{vm}-b"}, VMS, {"name": "web-1-b"}),
     ("new_zone", {**COPY, "new_zone": OTHER_ZONE}, f"/zones/{OTHER_ZONE}/instances", {"name": "web-1-drill"}),
     ("machine_type", {**COPY, "machine_type": "e2-small"}, VMS, {"machineType": f"zones/{ZONE}/machineTypes/e2-small"}),
-    ("startup_script", {**COPY, "startup_script": "#!/bin/sh\ntrue\n"}, VMS, {"metadata": {"items": [{"key": "startup-script", "value": "#!/bin/sh\ntrue\n"}]}}),
+    (
+        "startup_script",
+        {**COPY, "startup_script": "#!/bin/sh\ntrue\n"},
+        VMS,
+        {"metadata": {"items": [{"key": "startup-script", "value": "#!/bin/sh\ntrue\n"}]}},
+    ),
     ("network", {**COPY, "network": "drills", "subnetwork": "drill-subnet"}, VMS, {"networkInterfaces": [{"network": "global/networks/drills"}]}),
     ("subnetwork", {**COPY, "subnetwork": "drill-subnet"}, VMS, {"networkInterfaces": [{"subnetwork": DRILL_SUBNETWORK}]}),
 ]

@@ -30,7 +30,9 @@ KEY, WRONG_KEY = (base64.b64encode(bytes(range(first, first + 32))).decode() for
 KEY_DIGEST = base64.b64encode(hashlib.sha256(base64.b64decode(KEY)).digest()).decode()
 POINT = {"operation": "CREATE", "vm_name": "safe", "snapshot_datetime": "20260101-000000"}
 WELL, VERBOSE = "well-1", "-vvv"
-ECHOES = ("echo-400", "echo-401", "echo-500")
+ECHOES = (400, 401)
+# What a task knows of, and can therefore hide when the provider quotes it, by the way to log in.
+KNOWN = {"token": ("token", "disk key"), "key": ("fetched token", "disk key", "key id", "private key", "line"), "login": ("key id", "private key", "line")}
 
 
 def _secrets() -> dict[str, str]:
@@ -55,6 +57,11 @@ def test_leaks_are_found() -> None:
     assert leaks("nothing of the kind") == []
 
 
+def _quoted(kind: str) -> str:
+    """All forms of the secrets that a task knows of."""
+    return " | ".join(written for name, secret in _secrets().items() if name.startswith(KNOWN[kind]) for written in forms(secret).values())
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[SimulatorThread]:
     """A simulator that knows the token and gives out the other one, with a VM whose disk has a key of its own, and projects that answer with all secrets."""
@@ -64,13 +71,12 @@ def server() -> Iterator[SimulatorThread]:
         for token in (TOKEN, FETCHED):
             tokens._issued[token] = tokens._issued[issue(email_of(WELL), UNLIMITED_S, frozenset(SCOPES))]
         tokens._issue = lambda *_arguments: FETCHED
-        quoted = " | ".join(written for secret in _secrets().values() for written in forms(secret).values())
-        for project in ECHOES:
-            code = int(project[-3:])
-            body = {"error": {"code": code, "message": f"bad credentials: {quoted}", "errors": [{"reason": "invalid", "message": quoted}]}}
-            simulator.control.add_fault("status", project, path="/compute/.*", status=code, body=body, times=0)
-        refusal = {"error": "invalid_grant", "error_description": quoted}
-        simulator.control.add_fault("status", "echo-token", path="/token", status=400, body=refusal, times=0)
+        for kind, status in [(kind, status) for kind in ("token", "key") for status in ECHOES]:
+            quoted = _quoted(kind)
+            body = {"error": {"code": status, "message": f"bad credentials: {quoted}", "errors": [{"reason": "invalid", "message": quoted}]}}
+            simulator.control.add_fault("status", f"echo-{kind}-{status}", path="/compute/.*", status=status, body=body, times=0)
+        refusal = {"error": "invalid_grant", "error_description": _quoted("login")}
+        simulator.control.add_fault("status", "echo-login", path="/token", status=400, body=refusal, times=0)
         yield simulator
 
 
@@ -94,7 +100,11 @@ def _account(server: SimulatorThread, project: str) -> dict[str, str]:
 
 
 def _restore(title: str, **options: Any) -> dict[str, Any]:
-    return {"name": title, "multicloud.recovery.restore": {"provider": "gce", "retries": 0, "request_timeout": 5, "wait_interval": 1, **options}, "ignore_errors": True}
+    return {
+        "name": title,
+        "multicloud.recovery.restore": {"provider": "gce", "retries": 0, "request_timeout": 5, "wait_interval": 1, **options},
+        "ignore_errors": True,
+    }
 
 
 # What each task ends as; everything that is not listed fails.
@@ -105,7 +115,7 @@ SUCCEED = ("list", "would restore", "restore", "restore again")
 @pytest.mark.parametrize("kind", ["token", "key"])
 def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, world: VmWorld, kind: str, source: str) -> None:
     option, value = ("access_token", TOKEN) if kind == "token" else ("service_account_contents", _account(server, WELL))
-    variables: dict[str, Any] = {"given": value, "key": KEY, "wrong": WRONG_KEY, "other": _account(server, "echo-token")}
+    variables: dict[str, Any] = {"given": value, "key": KEY, "wrong": WRONG_KEY, "other": _account(server, "echo-login")}
     credentials = {option: "{{ given }}"} if source == "option" else {}
     environ = {} if source == "option" else {f"GCP_{option.upper()}": value if isinstance(value, str) else json.dumps(value)}
     well: dict[str, Any] = {"api_url": server.url, "project_id": WELL, "zone": ZONE, **credentials}
@@ -119,15 +129,20 @@ def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, world
         _restore("restore again", **well, **POINT, **right),
         _restore("no such option", **well, operation="INSPECT_ALL", colour="red"),
         _restore("cannot connect", **{**well, "api_url": f"http://{dead_address()}"}, **POINT, **right),
-        *(_restore(project, **{**well, "project_id": project}, **POINT, **right) for project in ECHOES),
-        _restore("login refused", **{"api_url": server.url, "project_id": "echo-token", "zone": ZONE}, operation="INSPECT_ALL", service_account_contents="{{ other }}"),
+        *(_restore(f"echo {status}", **{**well, "project_id": f"echo-{kind}-{status}"}, **POINT, **right) for status in ECHOES),
+        _restore(
+            "login refused",
+            **{"api_url": server.url, "project_id": "echo-login", "zone": ZONE},
+            operation="INSPECT_ALL",
+            service_account_contents="{{ other }}",
+        ),
     ]
     outcome = playbooks.run([play(*tasks)], VERBOSE, "--diff", environ=environ, variables=variables)
-    assert leaks(outcome.text) == []
+    assert leaks(outcome.text) == [], outcome.text[:20000]
     ended = {entry["task"]: entry["status"] for entry in outcome.tasks}
     assert ended == {task["name"]: "ok" if task["name"] in SUCCEED else "failed" for task in tasks}, outcome.text[:20000]
     # Nothing was simply not reached.
-    assert "bad credentials" in outcome.result("echo-400")["msg"]
+    assert "bad credentials" in outcome.result("echo 400")["msg"]
     assert outcome.result("login refused")["error"]["kind"] == "AuthenticationFailed"
     assert outcome.result("restore")["restore"]["status"] == "succeeded"
     assert world.violations() == []

@@ -90,8 +90,7 @@ BY_HAND = "Bring one disk of a VM back from a snapshot, and leave the others alo
 
 
 def _fill(modules: Modules, world: VmWorld, module: str) -> None:
-    """What the examples speak of: VMs with labels, and backups from before."""
-    world.control.seed("demo")
+    """What the examples speak of: VMs with labels, and backups from before; what is to be restored is overwritten."""
     for name in ("front-1", "front-2"):
         world.put_vm(name, {"boot": {}, "data": {}}, labels={"backup": "nightly", "tier": "front"})
     for name in ("build-7", "db-1"):
@@ -102,10 +101,16 @@ def _fill(modules: Modules, world: VmWorld, module: str) -> None:
     for backup in backups:
         made = modules.run("backup", {**world.options, "operation": "CREATE", "tags": {"purpose": "nightly"}, **backup})
         assert not made.failed, made.message
+    if module == "restore":
+        for disk in world.disk_names("web-1"):
+            world.write(disk, "written later")
 
 
 def _task(example: dict[str, Any], changed: bool, truth: str) -> list[dict[str, Any]]:
-    tasks = [{**example, "register": "said"}, {"name": f"after {example['name']}", "ansible.builtin.assert": {"that": [f"said is changed == {changed}", truth]}}]
+    tasks = [
+        {**example, "register": "said"},
+        {"name": f"after {example['name']}", "ansible.builtin.assert": {"that": [f"said is changed == {changed}", truth]}},
+    ]
     if example["name"] == BY_HAND:
         # The snapshot that it names is one that somebody took of the disk which the VM has now.
         disk = "{{ (lookup('file', disks) | from_json)['data'] }}"
@@ -130,8 +135,9 @@ def test_examples_run_as_they_stand(playbooks: Playbooks, modules: Modules, tmp_
         world.project, world.control = "shop-production", simulator.control.scoped("shop-production")
         world.control.settings(operation_s=0)
         (tmp_path / "key.json").write_text(json.dumps(world.service_account))
-        _fill(modules, world, module)
+        world.control.seed("demo")
         before = world.contents("web-1")
+        _fill(modules, world, module)
         # The variables that the comments in the examples speak of.
         environ = {**world.environment, "GCP_SERVICE_ACCOUNT_FILE": str(tmp_path / "key.json")}
         del environ["GCP_ACCESS_TOKEN"]

@@ -35,13 +35,14 @@ ORDERS = "".join(f"order {number}: {number * 3} apples\n" for number in range(1,
 
 # What may differ after a restore in place, as regular expressions for the whole path of a field, each with the reason. Nothing else may.
 IN_PLACE = {
-    r"vm\.(fingerprint|labelFingerprint)": "output only: changes with every change",
+    r"vm\.(fingerprint|labelFingerprint)": "a hash that changes with every change",
     r"vm\.(lastStartTimestamp|lastStopTimestamp)": "output only: it was stopped and started",
-    r"vm\.(tags|metadata)\.fingerprint|vm\.metadata\.kind": "output only",
-    r"vm\.networkInterfaces\.\d+\.fingerprint": "output only",
+    r"vm\.(tags|metadata)\.fingerprint": "a hash of what is compared",
+    r"vm\.metadata\.kind": "output only: always the same word",
+    r"vm\.networkInterfaces\.\d+\.fingerprint": "a hash of what is compared",
     r"vm\.labels\.mcr-.*": "the collection's notes",
     r"vm\.disks\.\d+\.source": "the purpose: the disks are new ones",
-    r"disk\.[^.]+\.(id|selfLink|name|creationTimestamp|labelFingerprint)": "output only, or the name of a new disk",
+    r"disk\.[^.]+\.(id|selfLink|name|creationTimestamp|labelFingerprint)": "output only, a hash, or the name of a new disk",
     r"disk\.[^.]+\.(lastAttachTimestamp|lastDetachTimestamp|sourceSnapshot|sourceSnapshotId|sourceImage|sourceImageId)": "output only: where the disk is from",
     r"disk\.[^.]+\.description": "the collection's note",
     r"disk\.[^.]+\.labels\.mcr-.*": "the collection's notes",
@@ -49,7 +50,7 @@ IN_PLACE = {
 # After a rollback the disks are the very disks from before: their names and ids are compared too.
 ROLLBACK = {
     pattern: reason for pattern, reason in IN_PLACE.items() if not re.fullmatch(pattern, "vm.disks.0.source") and not re.fullmatch(pattern, "disk.data.id")
-} | {r"disk\.[^.]+\.labelFingerprint": "output only: changes with every change"}
+} | {r"disk\.[^.]+\.labelFingerprint": "a hash that changes with every change"}
 # What may differ as well when the VM was built anew.
 REBUILT = {
     **IN_PLACE,

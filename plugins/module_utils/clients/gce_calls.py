@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError
+from ..core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ..transport.retry import Retry, TryAgain
 from .gce_answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
 from .gce_objects import Operation, Place, Wire, operation
@@ -54,7 +54,13 @@ class GceCalls:
             limit_s = min(self._timeout_s, max(1.0, self._retry.remaining_s()))
             return self._raw("POST" if body is not None else "GET", url, query, body, limit_s)
 
-        return self._repeat(f"read {what}", send, changes=False)
+        try:
+            return self._repeat(f"read {what}", send, changes=False)
+        except ProviderFailure as error:
+            if error.transient and self._retry.remaining_s() <= 0:
+                # There was no time left for an answer, so that nothing is known of the provider's health.
+                raise WaitTimeout(f"the deadline passed: {error.message}", transient=True) from error
+            raise
 
     def find(self, what: str, *path: str, **request: Any) -> Wire | None:
         """The same for one resource: None when it, and not something that it lies in, does not exist."""

@@ -45,7 +45,6 @@ def insert_machine_image(ctx: Context) -> dict[str, Any]:
         contents.append(disk.content if disk is not None else EMPTY)
         if disk is not None:
             check_key(keys.get(disk.name), disk.data.get("diskEncryptionKey"), disk.ref.path)
-            entry["diskType"] = last(disk.data["type"])
             saved.append({"kind": "compute#savedDisk", "sourceDisk": disk.url, "storageBytes": str(disk.content.size), "storageBytesStatus": "UP_TO_DATE"})
     data = {
         **body,

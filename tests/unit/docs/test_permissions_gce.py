@@ -26,6 +26,16 @@ TABLE = re.compile(r"<!-- permissions -->\n(.*?)\n<!-- /permissions -->", re.DOT
 METHODS = {(route.method, route.template): route.method_id for route in ROUTES}
 ADDRESSES = ["internal_address", "external_address"]
 Needed = frozenset[str]
+# What the scenarios do not use, and why the table names it all the same.
+EXPLAINED = {
+    (
+        "backup",
+        "CREATE",
+        "compute.machineImages.delete",
+    ): "an attempt that a dead run left is removed by the next one; the simulator keeps no failed machine image",
+    ("restore", "CREATE", "compute.addresses.delete"): "an undo releases what it has reserved and nothing uses",
+    ("restore", "CREATE", "compute.addresses.deleteInternal"): "the same, for an internal address",
+}
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,6 @@ class Scenario:
 
     def __str__(self) -> str:
         return " ".join([self.module, self.operation, *self.ways, *map(str, self.options), "fails" * self.fails]).replace(" ", "-")
-
-
-def large(bench: VmBench) -> None:
-    bench.change_vm(metadata={"items": [{"key": "notes", "value": "x" * 3000}]})
 
 
 def label(bench: VmBench) -> None:
@@ -175,6 +181,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("snapshot", "DELETE", (), {**disk, "retention": {"keep_last": 1}}, old)
     yield Scenario("snapshot", "INSPECT_ONE", (), {"name": "a"}, (snapshot,))
     yield Scenario("snapshot", "INSPECT_ALL", (), {}, (snapshot,))
+    yield Scenario("snapshot", "INSPECT_ALL", (), disk, (snapshot,))
 
     methods = ({"method": "snapshot"}, {"method": "image"}, {"method": "machine_image"})
     small = {"vm_name": "db-1", "zone": "europe-west1-c"}
@@ -219,11 +226,10 @@ def scenarios() -> Iterator[Scenario]:
     copy = {"strategy": "new", "new_vm_name": "copy"}
     for ways, method in sources:
         saved = ask("backup", **method)
-        for prepare in ((saved,), (large, saved)):
-            yield Scenario("restore", "CREATE", (*ways, "in_place"), {}, prepare)
-            yield Scenario("restore", "CREATE", (*ways, "replace", "reserving addresses"), {"strategy": "replace"}, prepare)
-            yield Scenario("restore", "CREATE", (*ways, "new"), copy, prepare)
-            yield Scenario("restore", "CREATE", (*ways, "VM gone"), {}, (*prepare, lose))
+        yield Scenario("restore", "CREATE", (*ways, "in_place"), {}, (saved,))
+        yield Scenario("restore", "CREATE", (*ways, "replace", "reserving addresses"), {"strategy": "replace"}, (saved,))
+        yield Scenario("restore", "CREATE", (*ways, "new"), copy, (saved,))
+        yield Scenario("restore", "CREATE", (*ways, "VM gone"), {}, (saved, lose))
     saved = ask("backup")
     yield Scenario("restore", "CREATE", ("in_place",), {"vm_name": None, "name": None, "vm_filter": {"backup": "nightly"}}, (saved, label))
     yield Scenario("restore", "CREATE", ("VM gone",), {"allow_lost": ADDRESSES}, (saved, VmBench.lose_vm))
@@ -277,7 +283,7 @@ def used() -> Iterator[list[tuple[Scenario, Needed]]]:
 
 
 def run(simulator: SimulatorThread, scenario: Scenario) -> Needed:
-    bench = VmBench(simulator, **vm_bench.UNCHECKED)
+    bench = VmBench(simulator)
     for step in scenario.prepare:
         step(bench)
     since = bench.mark()
@@ -298,15 +304,16 @@ def differences(table: Iterable[Row], used: Iterable[tuple[Scenario, Needed]]) -
         wrong |= {f"{scenario.module} {scenario.operation} ({', '.join(scenario.ways)}): {each} is missing" for each in wanted - said}
     for row in table:
         known = frozenset[str]().union(*(wanted for scenario, wanted in used if row.is_for(scenario)))
-        wrong |= {f"{row.module} {row.operation} ({', '.join(row.ways)}): {each} is not needed" for each in row.permissions - known}
+        wrong |= {
+            f"{row.module} {row.operation} ({', '.join(row.ways)}): {each} is not needed"
+            for each in row.permissions - known
+            if (row.module, row.operation, each) not in EXPLAINED
+        }
     return sorted(wrong)
 
 
 def test_table_names_what_the_requests_need_and_no_more(used: list[tuple[Scenario, Needed]]) -> None:
     assert differences(rows(PAGE.read_text()), used) == []
-
-
-def test_every_way_is_gone(used: list[tuple[Scenario, Needed]]) -> None:
     ways = {(row.module, row.operation, way) for row in rows(PAGE.read_text()) for way in row.ways}
     gone = {(scenario.module, scenario.operation, way) for scenario, _wanted in used for way in ("every", *scenario.ways)}
     assert ways == gone

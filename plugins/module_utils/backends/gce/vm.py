@@ -98,6 +98,15 @@ class Vm:
             except RecoveryError:
                 continue
 
+    def settled(self, undo: Callable[[], None]) -> Callable[[], None]:
+        """``undo``, begun when what is under way has ended: a cancelled task leaves a change in flight, and what there is to undo is seen by reading."""
+
+        def act() -> None:
+            self.settle()
+            undo()
+
+        return act
+
     def change(self, submit: Callable[[], Operation], what: str, *, check: bool = True) -> None:
         """Send one change of the VM and wait for its end; meanwhile nothing else changes it. Raises LockLost when the lock is no longer ours."""
         lock = self._lock

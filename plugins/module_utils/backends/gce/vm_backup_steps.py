@@ -62,7 +62,15 @@ class BackupSteps:
         if manifest is not None:
             steps.append(self._storing(manifest))
         if was_running and locked:
-            steps.append(Step(_STOP, do=lambda: self._vm.stop(task["discard_local_ssd"] or None), done=self._stopped, undo=self._vm.start, disruptive=True))
+            steps.append(
+                Step(
+                    _STOP,
+                    do=lambda: self._vm.stop(task["discard_local_ssd"] or None),
+                    done=self._stopped,
+                    undo=self._vm.settled(self._vm.start),
+                    disruptive=True,
+                )
+            )
         steps.append(self._save_step(task, taken_only=locked, on_saved=on_saved))
         if was_running and locked and not retire:
             steps.append(Step(_START, do=self._vm.start, done=self._running))

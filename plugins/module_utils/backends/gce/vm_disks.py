@@ -148,8 +148,9 @@ class RestoreDisks:
 
     def _marked(self, marks: dict[str, dict[str, str | None]]) -> Progress:
         found: list[Disk | None] = in_groups([partial(self._vm.get_disk, path) for path in marks])
+        # One that is gone was given up by an earlier run, at the very end: as long as the VM has it, it cannot go.
         right = all(
-            disk is not None and all(disk.labels.get(key) == value for key, value in wanted.items() if key not in (LOCK, LOCK_FOR))
+            disk is None or all(disk.labels.get(key) == value for key, value in wanted.items() if key not in (LOCK, LOCK_FOR))
             for disk, wanted in zip(found, marks.values())
         )
         # The lock's text changes with each renewal, so that a step that also locks is never quite done.

@@ -73,7 +73,7 @@ class Rebuild:
     # --- the new VM
 
     def _inserting(self) -> Step:
-        return Step(INSERTING, do=self._insert_new, done=self._inserted, wait=self._until_running, undo=self._remove_new, disruptive=True)
+        return Step(INSERTING, do=self._insert_new, done=self._inserted, wait=self._until_running, undo=self._vm.settled(self._remove_new), disruptive=True)
 
     def _new_paths(self) -> dict[str, str]:
         return {device.name: device.new for device in self._devices}

@@ -32,14 +32,16 @@ class Replacing(Rebuild):
             Step(STORING, do=lambda: store.put(manifest), done=lambda: self._stored(store, manifest), undo=lambda: self._drop(store, manifest)),
             disks.creation(CREATING, self._devices),
             Step(RESERVING, do=addresses.reserve, done=addresses.done, undo=addresses.release),
-            Step(SECURING, do=self._secure, done=self._secured, undo=lambda: self._unsecure(manifest)),
+            Step(SECURING, do=self._secure, done=self._secured, undo=self._vm.settled(lambda: self._unsecure(manifest))),
             self._recording(),
         ]
         if self._was_running:
-            stop = Step(STOPPING, do=lambda: self._vm.stop(discard_local_ssd or None), done=self._stopped, undo=self._start_old, disruptive=True)
+            stop = Step(
+                STOPPING, do=lambda: self._vm.stop(discard_local_ssd or None), done=self._stopped, undo=self._vm.settled(self._start_old), disruptive=True
+            )
             steps.append(stop)
         steps += [
-            Step(DELETING, do=self._delete_old, done=self._old_is_gone, undo=self._rebuild_old, disruptive=True),
+            Step(DELETING, do=self._delete_old, done=self._old_is_gone, undo=self._vm.settled(self._rebuild_old), disruptive=True),
             self._inserting(),
             self._verifying(),
         ]

@@ -60,11 +60,11 @@ class SwapSteps:
         if disks.old_paths:
             steps.append(disks.recording(RECORDING))
         if self._was_running:
-            steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=self._start_again, disruptive=True))
-        steps.append(Step(DETACHING, do=self._detach_old, done=self._old_are_off, undo=self._attach_old, disruptive=True))
-        steps.append(Step(ATTACHING, do=self._attach_new, done=self._new_are_on, undo=self._detach_new, disruptive=True))
+            steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=self._vm.settled(self._start_again), disruptive=True))
+        steps.append(Step(DETACHING, do=self._detach_old, done=self._old_are_off, undo=self._vm.settled(self._attach_old), disruptive=True))
+        steps.append(Step(ATTACHING, do=self._attach_new, done=self._new_are_on, undo=self._vm.settled(self._detach_new), disruptive=True))
         if self._start:
-            steps.append(Step(STARTING, do=self._start_new, done=self._running, undo=self._stop, disruptive=True))
+            steps.append(Step(STARTING, do=self._start_new, done=self._running, undo=self._vm.settled(self._stop), disruptive=True))
         # What was seen to be restored is not taken back, whatever becomes of the labels.
         steps.append(Step(VERIFYING, do=self._verify, point_of_no_return=True))
         if self._rollback_of:
@@ -108,8 +108,9 @@ class SwapSteps:
         self._vm.stop(self._discard_local_ssd or None)
 
     def _stopped(self) -> Progress:
-        status = self._vm.existing().status
-        return Progress.DONE if status == "TERMINATED" else Progress.NO
+        # With its new disks on, it was stopped by a run that died later: once is enough.
+        stopped = self._vm.existing().status == "TERMINATED" or self._new_are_on() is Progress.DONE
+        return Progress.DONE if stopped else Progress.NO
 
     def _running(self) -> Progress:
         return Progress.DONE if self._vm.existing().status == "RUNNING" else Progress.NO

@@ -26,6 +26,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RateLimited,
     RecoveryError,
     Unsupported,
+    WaitTimeout,
 )
 
 from tests.unit.plugins.module_utils.clients.gce_bench import HERE, bench, ok, operation_wire, refused
@@ -434,8 +435,8 @@ def test_answer_that_the_sdk_cannot_read_is_an_unknown_outcome() -> None:
 
 def test_threads_share_a_client() -> None:
     with bench(ok(operation_wire())) as made, ThreadPoolExecutor(8) as pool:
-        calls = [lambda n=n: made.client.insert_disk(objects.zone(Z) if n % 2 else objects.region(R), {"name": f"d{n}"}) for n in range(24)]  # type: ignore[misc]
-        list(pool.map(lambda call: call(), calls))
+        places = [objects.zone(Z) if number % 2 else objects.region(R) for number in range(24)]
+        list(pool.map(made.client.insert_disk, places, [{"name": f"d{number}"} for number in range(24)]))
     assert sorted(body["name"] for body in made.bodies) == sorted(f"d{n}" for n in range(24))
     assert len({query["requestId"] for query in made.queries}) == 24
     assert max(asked.connection for asked in made.server.asked) <= 10
@@ -447,3 +448,12 @@ def test_message_names_one_resource_and_where_it_is() -> None:
         other = pytest.raises(AuthenticationFailed, made.client.get_address, R, "a").value
     assert error.message.startswith('could not read machine image "m": ')
     assert other.message.startswith('could not read address "a" in region r: ')
+
+
+@pytest.mark.parametrize(("wait_s", "kind"), [(0.0, WaitTimeout), (600.0, ProviderFailure)])
+def test_read_for_which_no_time_is_left_is_a_matter_of_the_deadline(wait_s: float, kind: type[RecoveryError]) -> None:
+    with bench(refused(503, "backendError"), retries=1, wait_s=wait_s) as made:
+        error = pytest.raises(RecoveryError, made.client.get_disk, objects.zone(Z), "d").value
+    assert type(error) is kind
+    assert ("the deadline passed" in error.message) == (kind is WaitTimeout)
+    assert error.transient

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, UNCHECKED, VM, ZONE, VmBench, bad_steps
+from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, VM, ZONE, VmBench, bad_steps
 
 
 def age(bench: VmBench, plural: str, name: str, seconds: float) -> None:
@@ -75,7 +75,6 @@ def test_backup_is_named_by_vm_and_datetime(bench: VmBench) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"method": "image"}, {"method": "machine_image"}, {"consistency": "stopped"}])
 def test_check_mode_predicts_the_keys_of_the_result_and_sends_nothing(bench: VmBench, options: dict[str, Any]) -> None:
-    bench.control.settings(**UNCHECKED)
     predicted = bench.backup(check=True, **options).ok
     assert (predicted.sent, predicted.changed) == ([], True)
     real = bench.backup(**options).ok
@@ -298,7 +297,6 @@ def test_images_are_deprecated_only_when_the_new_ones_are_ready(bench: VmBench) 
 
 
 def test_machine_image_is_one_member_for_all_disks(bench: VmBench) -> None:
-    bench.control.settings(**UNCHECKED)
     record = bench.backup(method="machine_image").ok["backup"]
     assert [disk["kind"] for disk in record["disks"]] == ["machine_image"]
     assert (record["expected_disks"], record["status"], len(bench.all("machineImages"))) == (1, "succeeded", 1)

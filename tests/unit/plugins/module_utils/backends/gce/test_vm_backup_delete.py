@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.module_utils.backends.gce.vm_bench import DISKS, FIRST, SECOND, THIRD, UNCHECKED, VM, ZONE, VmBench
+from tests.unit.plugins.module_utils.backends.gce.vm_bench import DISKS, FIRST, SECOND, THIRD, VM, ZONE, VmBench
 
 KEEP_ONE = {"keep_last": 1}
 
@@ -31,7 +31,6 @@ def moments(bench: VmBench) -> list[str]:
 
 @pytest.mark.parametrize(("method", "plural"), [("snapshot", "snapshots"), ("image", "images"), ("machine_image", "machineImages")])
 def test_whole_set_is_deleted_and_its_manifest_with_it(bench: VmBench, method: str, plural: str) -> None:
-    bench.control.settings(**UNCHECKED)
     assert bench.backup(method=method).ok
     ran = delete(bench).ok
     assert (ran.changed, ran["backup"]) == (True, {})

@@ -19,7 +19,6 @@ from tests.unit.plugins.module_utils.backends.gce.vm_bench import (
     OTHER_ZONE,
     REGION,
     SECOND,
-    UNCHECKED,
     VM,
     ZONE,
     VmBench,
@@ -228,7 +227,6 @@ def test_snapshots_by_name_restore_the_devices_given(saved: VmBench) -> None:
 
 @pytest.mark.parametrize("method", ["image", "machine_image"])
 def test_every_method_of_saving_is_restored(bench: VmBench, method: str) -> None:
-    bench.control.settings(**UNCHECKED)
     before = bench.digests()
     assert bench.backup(method=method).ok
     bench.write("later")

@@ -39,8 +39,6 @@ DISKS = ("web-1", "web-1-data", "web-1-logs")
 FIRST, SECOND, THIRD = "20260101-000000", "20260102-000000", "20260103-000000"
 KEY = base64.b64encode(b"k" * 32).decode()
 KEY_DIGEST = base64.b64encode(hashlib.sha256(b"k" * 32).digest()).decode()
-# The simulator's answers about machine images have a field more than the discovery document.
-UNCHECKED: Mapping[str, Any] = {"check_answers": False}
 MODULES: Mapping[str, Any] = {"backup": GceBackupBackend, "restore": GceRestoreBackend}
 
 _numbers = itertools.count(1)
