@@ -103,10 +103,16 @@ class RestoreDisks:
         """Delete disks; those gone are fine. Raises Conflict for one that is in use."""
         sent = in_groups([partial(self._delete, path) for path in paths])
         self._vm.client.wait_all([operation for operation in sent if operation], "deleting disks")
+        self._vm.waiter.wait_until(
+            lambda: [path for path in paths if self._vm.get_disk(path) is not None],
+            lambda there: not there,
+            lambda there: f"these disks are still being deleted: {', '.join(there or ())}. Run the task again to keep waiting.",
+        )
 
     def _delete(self, path: str) -> Operation | None:
         disk = self._vm.get_disk(path)
-        if disk is None:
+        if disk is None or disk.status == "DELETING":
+            # What an earlier run has asked for is not asked for again, but seen to its end.
             return None
         if disk.users:
             raise Conflict(f"disk {disk.name} is attached to {', '.join(last_part(user) for user in disk.users)}: it is not deleted.")

@@ -76,6 +76,8 @@ def _delete_vm(vm: Vm, restore: Restore) -> None:
 
 def _forget(vm: Vm, restore: Restore) -> None:
     """Take our labels off what stays: the disks in use are the VM's own now."""
+    # What an earlier run was about to write must not come after it.
+    vm.settle([disk.path for disk in restore.new])
     vm.label_disks({disk.path: dict.fromkeys(_OF_THIS if REPLACED_BY in disk.labels else _NOTES, None) for disk in restore.new})
     if restore.instance is not None and restore.instance.labels.get(RESTORE) == restore.name:
         change_labels(vm.client, vm.get, {RESTORE: None})
