@@ -27,7 +27,7 @@ LOGS = ROOT / ".cache" / "logs"
 TREE = link_collection()
 CPUS = os.cpu_count() or 1
 PYTEST = [sys.executable, "-m", "pytest"]
-STAGE_LIMIT_S = 1200
+STAGE_LIMIT_S = 1500
 NO_TESTS_FOUND = 5
 
 

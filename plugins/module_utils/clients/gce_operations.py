@@ -16,7 +16,7 @@ from .gce_objects import Operation
 
 # Google holds the request for up to two minutes.
 _LONGEST_HOLD_S = 130.0
-_SPARE_S = 5.0
+_SHORTEST_HOLD_S = 1.0
 _NOISE = ("DEPRECATED", "NO_RESULTS_ON_PAGE", "EXPERIMENTAL_TYPE_USED")
 
 
@@ -83,7 +83,7 @@ class GceOperations:
         if remaining_s <= 0:
             # The last look must not be held.
             return self._calls.operation(seen, hold=False, timeout_s=self._calls.timeout_s)
-        return self._calls.operation(seen, hold=True, timeout_s=min(_LONGEST_HOLD_S, remaining_s + _SPARE_S))
+        return self._calls.operation(seen, hold=True, timeout_s=min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, remaining_s)))
 
     def _finished(self, operation: Operation, what: str) -> Operation:
         for warning in operation.wire.get("warnings") or ():
