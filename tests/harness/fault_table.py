@@ -21,6 +21,7 @@ from .modules import Modules, Result
 from .worlds import World, holds
 
 TOKEN_ROUTE = "/auth/realms/master/protocol/openid-connect/token"
+DID_NOT_OCCUR = "the fault did not occur"
 AT_ONCE = 24
 # Shorter than the answers that come too late.
 REQUEST_TIMEOUT_S = 1
@@ -152,6 +153,11 @@ class FaultTable:
         return self._modules.run(flow.module, self._options(flow, world, login))
 
     def _case(self, flow: Flow, request: Request, fault: str) -> Cell:
+        # On a busy machine a job may be done before it is polled for the n-th time.
+        cells = (self._once(flow, request, fault) for _attempt in range(3))
+        return next((cell for cell in cells if DID_NOT_OCCUR not in cell.wrong), None) or self._once(flow, request, fault)
+
+    def _once(self, flow: Flow, request: Request, fault: str) -> Cell:
         cell = Cell(flow.title, str(request), fault)
         world = self.prepare(flow)
         source = _source(world)
@@ -159,7 +165,7 @@ class FaultTable:
         login = fault == LOGIN or request.route == TOKEN_ROUTE
         result = self._run(flow, world, login)
         if not any(rule["fired"] for rule in world.control.faults()):
-            cell.wrong.append("the fault did not occur")
+            cell.wrong.append(DID_NOT_OCCUR)
         world.control.clear_faults()
         cell.message, cell.seconds = result.message, round(result.seconds, 2)
         cell.outcome = _outcome(result, [entry["fault"] for entry in world.control.requests()])

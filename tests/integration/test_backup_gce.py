@@ -305,11 +305,11 @@ def test_without_wait_the_provider_goes_on(ask: Ask, vm_world: VmWorld) -> None:
 
 
 def test_deadline_leaves_it_to_google(ask: Ask, vm_world: VmWorld) -> None:
-    vm_world.control.settings(operation_s=3)
-    late = ask("backup", CREATE, **WEB, wait_timeout=1)
+    vm_world.control.settings(operation_s_of={"snapshots.insert": 9})
+    late = ask("backup", CREATE, **WEB, wait_timeout=3)
     assert late.kind == "WaitTimeout"
-    assert late.result.seconds < 10
-    vm_world.control.settings(operation_s=0)
+    assert late.result.seconds < 9
+    vm_world.control.settings(operation_s_of={})
     rerun = ask("backup", CREATE, **WEB).ok
     assert (rerun["changed"], rerun["backup"]["status"]) == (False, "succeeded")
     assert len(vm_world.all("snapshots")) == 3

@@ -409,10 +409,10 @@ def test_half_a_restore_is_refused(ask: Ask) -> None:
 
 def test_deadline_puts_the_vm_back_or_leaves_it_to_the_next_run(ask: Ask, vm_world: VmWorld, saved: dict[str, str]) -> None:
     present = vm_world.contents("web-1")
-    vm_world.control.settings(operation_s_of={"disks.insert": 4})
-    late = ask("restore", CREATE, **WEB, wait_timeout=1)
+    vm_world.control.settings(operation_s_of={"disks.insert": 9})
+    late = ask("restore", CREATE, **WEB, wait_timeout=3)
     assert late.kind == "WaitTimeout"
-    assert 1 <= late.result.seconds < 10
+    assert 3 <= late.result.seconds < 9
     # Nothing disruptive had begun: the VM runs as before, and the next run waits for the same disks.
     assert (vm_world.vm("web-1")["status"], vm_world.contents("web-1")) == ("RUNNING", present)
     vm_world.control.settings(operation_s_of={})

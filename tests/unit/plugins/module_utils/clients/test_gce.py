@@ -454,6 +454,6 @@ def test_message_names_one_resource_and_where_it_is() -> None:
 def test_read_for_which_no_time_is_left_is_a_matter_of_the_deadline(wait_s: float, kind: type[RecoveryError]) -> None:
     with bench(refused(503, "backendError"), retries=1, wait_s=wait_s) as made:
         error = pytest.raises(RecoveryError, made.client.get_disk, objects.zone(Z), "d").value
-    assert type(error) is kind
+    assert isinstance(error, kind)
     assert ("the deadline passed" in error.message) == (kind is WaitTimeout)
     assert error.transient
