@@ -723,11 +723,11 @@ steps:
       sample: left
 """
 
-from ..module_utils.backends.gce.vm_backup import GceBackupBackend
-from ..module_utils.backends.px_backup.backup import BackupBackend
+from ..module_utils.backends.gce import registry as gce
+from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": GceBackupBackend, "px_backup": BackupBackend}
+BACKENDS = {"gce": gce.BACKUP, "px_backup": px_backup.BACKUP}
 
 
 def main() -> None:

@@ -691,11 +691,11 @@ steps:
       sample: left
 """
 
-from ..module_utils.backends.gce.vm_restore import GceRestoreBackend
-from ..module_utils.backends.px_backup.restore import RestoreBackend
+from ..module_utils.backends.gce import registry as gce
+from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": GceRestoreBackend, "px_backup": RestoreBackend}
+BACKENDS = {"gce": gce.RESTORE, "px_backup": px_backup.RESTORE}
 
 
 def main() -> None:

@@ -421,10 +421,10 @@ steps:
       sample: left
 """
 
-from ..module_utils.backends.gce.snapshot import SnapshotBackend
+from ..module_utils.backends.gce import registry as gce
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": SnapshotBackend}
+BACKENDS = {"gce": gce.SNAPSHOT}
 
 
 def main() -> None:

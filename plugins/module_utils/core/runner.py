@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Protocol
 
 # _load_params is the only way to tell an alias from the option that it stands for; Ansible keeps it for such modules.
@@ -55,6 +56,21 @@ class Backend(Protocol):
         """The way from ``found`` to nothing."""
 
 
+@dataclass(frozen=True)
+class Registered:
+    """A back end as a module knows it: of its code, which is much, nothing is imported before a task is for it."""
+
+    OPTIONS: Mapping[str, Option]
+    load: Callable[[], type[Backend]]
+
+    @property
+    def SELECTORS(self) -> Collection[str]:
+        return self.load().SELECTORS
+
+    def __call__(self, task: Task, waiter: Waiter) -> Backend:
+        return self.load()(task, waiter)
+
+
 # A server's answer is part of it, and may be a whole page.
 _LONGEST_MESSAGE = 4000
 
@@ -89,7 +105,7 @@ def _seen_last(backend: Backend, plan: Plan) -> Record | None:
     return plan.seen() if plan.seen else backend.find()
 
 
-def run(resource: str, backends: Mapping[str, type[Backend]], default_provider: str | None = None) -> None:
+def run(resource: str, backends: Mapping[str, Registered], default_provider: str | None = None) -> None:
     """Be the module ``resource``: read the arguments, act, and leave with a result."""
     options = {provider: backend.OPTIONS for provider, backend in backends.items()}
     module = AnsibleModule(argument_spec=argument_spec(options, default_provider), supports_check_mode=True)
@@ -124,7 +140,7 @@ def _variables_of_secrets(options: Mapping[str, Mapping[str, Option]]) -> set[st
     return {os.environ.get(variable, "") for option in known for variable in option.env}
 
 
-def _perform_task(backend_class: type[Backend], task: Task, report: Report) -> dict[str, Any]:
+def _perform_task(make: Callable[[Task, Waiter], Backend], task: Task, report: Report) -> dict[str, Any]:
     waiters = [Waiter(task["wait_timeout"], task["wait_interval"])]
     reports: dict[str, Report] = {}
 
@@ -141,7 +157,7 @@ def _perform_task(backend_class: type[Backend], task: Task, report: Report) -> d
         return perform(backend.for_target(name, waiter), task, waiter, reports[name])
 
     with cancel_on_sigterm(cancel):
-        backend = backend_class(task, waiters[0])
+        backend = make(task, waiters[0])
         backend.validate(task.operation)
         targets = backend.targets()
         if targets:
