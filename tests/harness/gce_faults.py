@@ -123,10 +123,14 @@ class Stage:
 
     def start(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> Run:
         """Start the task."""
+        return self._modules.start(self.route.module, {**cloud.options(renewable=renewable), **self.limits, **self.route.options, **options})
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The task's options for time and patience."""
         limits = {"wait_interval": 1, "wait_timeout": 60, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
-        if self.route.module != "snapshot" and self.route.options["operation"] == "CREATE":
-            limits["lock_ttl"] = LOCK_TTL_S
-        return self._modules.start(self.route.module, {**cloud.options(renewable=renewable), **limits, **self.route.options, **options})
+        locks = self.route.module != "snapshot" and self.route.options["operation"] == "CREATE"
+        return {**limits, "lock_ttl": LOCK_TTL_S} if locks else limits
 
     # -- Cases
 
