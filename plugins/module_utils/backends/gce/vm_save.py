@@ -184,8 +184,12 @@ class Save:
             lambda: self._seen(requests),
             lambda members: all(member.status == SUCCEEDED for member in members),
             lambda members: (
-                f"not all disks are saved yet ({', '.join(f'{one.name}: {one.status}' for one in members or [] if one.status != SUCCEEDED)});"
-                " the provider goes on. Run the task again to keep waiting."
+                (
+                    f"not all disks are saved yet ({', '.join(f'{one.name}: {one.status}' for one in members if one.status != SUCCEEDED)});"
+                    if members
+                    else "whether the disks are saved could not be seen;"
+                )
+                + " the provider goes on. Run the task again to keep waiting."
             ),
         )
 

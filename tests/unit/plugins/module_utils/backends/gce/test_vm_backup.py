@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_save import Save
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import ProviderFailure
 
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, VM, ZONE, VmBench, bad_steps
 
@@ -403,3 +405,14 @@ def test_all_backups_are_listed_newest_first_through_the_filters(bench: VmBench)
 def test_snapshots_that_are_no_backups_are_not_listed(bench: VmBench) -> None:
     bench.add("snapshots", "by-hand", sourceDisk=bench.url(f"zones/{ZONE}/disks/web-1"), sourceDiskId="1")
     assert bench.run("backup", "INSPECT_ALL").ok["backups"] == []
+
+
+def test_wait_that_could_not_look_says_so(bench: VmBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: Any) -> Any:
+        raise ProviderFailure("the provider answers 500.", transient=True)
+
+    monkeypatch.setattr(Save, "_seen", fail)
+    ran = bench.backup(wait_timeout=1)
+    assert ran.kind == "WaitTimeout"
+    assert "whether the disks are saved could not be seen; the provider goes on" in ran.message
+    assert "answers 500" in ran.message
