@@ -29,3 +29,11 @@ def make_bench(vm_simulator: SimulatorThread) -> Callable[..., VmBench]:
 def bench(make_bench: Callable[..., VmBench]) -> VmBench:
     """A project with the VMs of "demo"."""
     return make_bench()
+
+
+@pytest.fixture
+def saved(bench: VmBench) -> VmBench:
+    """A backup of the VM, and other bytes written since."""
+    assert bench.backup().ok
+    bench.write("written after the backup")
+    return bench

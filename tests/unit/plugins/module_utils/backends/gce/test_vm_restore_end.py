@@ -10,24 +10,10 @@ from typing import Any
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
 
-from tests.unit.plugins.module_utils.backends.gce.vm_bench import DISKS, VM, ZONE, VmBench
+from tests.unit.plugins.module_utils.backends.gce.vm_bench import DISKS, VM, ZONE, VmBench, originals
 
 # The first write of the VM's labels locks it, the second unlocks it; its old disks are marked, then kept, then unlocked.
 LAST_WRITES = [("in_place", "/instances/web-1/setLabels$", 2), ("replace", "/instances/web-1/setLabels$", 2), ("replace", "/disks/web-1-data/setLabels$", 3)]
-
-
-@pytest.fixture
-def saved(bench: VmBench) -> VmBench:
-    """A backup of the VM, and other bytes written since."""
-    assert bench.backup().ok
-    bench.write("written after the backup")
-    return bench
-
-
-def originals(bench: VmBench) -> list[str]:
-    """What the backup holds, in the order of the disks."""
-    by_disk = {snapshot["sourceDisk"].rpartition("/")[2]: snapshot["digest"] for snapshot in bench.all("snapshots")}
-    return [by_disk[disk] for disk in DISKS]
 
 
 def locked(bench: VmBench) -> list[str]:

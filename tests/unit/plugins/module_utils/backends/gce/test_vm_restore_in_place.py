@@ -23,23 +23,10 @@ from tests.unit.plugins.module_utils.backends.gce.vm_bench import (
     ZONE,
     VmBench,
     bad_steps,
+    originals,
 )
 
 ORDER = ("/disks", "/addresses", "web-1-data/setLabels", "/stop", "/detachDisk", "/attachDisk", "/start")
-
-
-@pytest.fixture
-def saved(bench: VmBench) -> VmBench:
-    """A backup of the VM, and other bytes written since."""
-    assert bench.backup().ok
-    bench.write("written after the backup")
-    return bench
-
-
-def originals(bench: VmBench) -> list[str]:
-    """What the backup holds, in the order of the disks."""
-    by_disk = {snapshot["sourceDisk"].rpartition("/")[2]: snapshot["digest"] for snapshot in bench.all("snapshots")}
-    return [by_disk[disk] for disk in DISKS]
 
 
 # The way there

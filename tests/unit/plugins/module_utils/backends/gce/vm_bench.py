@@ -271,3 +271,9 @@ class VmBench:
 def bad_steps(statuses: Mapping[str, str], fine: Iterable[str] = ("done", "already done")) -> dict[str, str]:
     """The steps that did not end well."""
     return {name: status for name, status in statuses.items() if status not in set(fine)}
+
+
+def originals(bench: VmBench) -> list[str]:
+    """What the backup holds, in the order of the disks."""
+    by_disk = {snapshot["sourceDisk"].rpartition("/")[2]: snapshot["digest"] for snapshot in bench.all("snapshots")}
+    return [by_disk[disk] for disk in DISKS]
