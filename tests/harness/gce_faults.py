@@ -23,7 +23,7 @@ from .gce_results import Results
 from .gce_routes import Before, Route, digests, on_vm, seed
 from .modules import Modules, Result, Run
 
-AT_ONCE = 16
+AT_ONCE = 24
 LOCK_TTL_S = 5
 LONG_KILL = "kill, long at work"
 LOOKS_ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
