@@ -27,7 +27,7 @@ LOGS = ROOT / ".cache" / "logs"
 TREE = link_collection()
 CPUS = os.cpu_count() or 1
 PYTEST = [sys.executable, "-m", "pytest"]
-STAGE_LIMIT_S = 1500
+STAGE_LIMIT_S = 1680
 NO_TESTS_FOUND = 5
 
 
