@@ -31,7 +31,8 @@ class Step:
     ``undo`` may be called after ``do`` failed or was never answered, and for a step that an earlier run has done: it looks for
     itself what there is to put back. What was never needed is no step. A ``disruptive`` step leaves its target in a state that
     must not last, so that even the deadline undoes it; if that fails, only what else is disruptive is undone. Nothing up to and
-    including a ``point_of_no_return`` is undone once its request may have been carried out.
+    including a ``point_of_no_return`` is undone once its request may have been carried out; the look that decides whether what
+    was done stays is the ``do`` of such a step.
     """
 
     name: str

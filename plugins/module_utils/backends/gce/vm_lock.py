@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ...clients.gce import GceClient
 from ...clients.gce_answers import is_fingerprint_mismatch
@@ -39,9 +39,9 @@ def change_labels(client: GceClient, read: Callable[[], Instance | Disk | None],
                 raise
 
 
-def merged(labels: object, changes: dict[str, str | None]) -> dict[str, str]:
+def merged(labels: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
     """The labels with the changes made."""
-    every = {**dict(labels), **changes}  # type: ignore[call-overload]
+    every: dict[str, str | None] = {**labels, **changes}
     return {key: value for key, value in every.items() if value is not None}
 
 

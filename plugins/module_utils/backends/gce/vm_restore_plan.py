@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from ...clients.gce import GceClient
-from ...clients.gce_objects import Instance
+from ...clients.gce_objects import Disk, Instance
 from ...core.arguments import Task
 from ...core.errors import Conflict, NotFound
 from ...core.model import Record
@@ -146,8 +146,8 @@ class RestorePlan:
         print_ = known or (fingerprint(manifest) if manifest else "")
         return Identity(self._client.project, self._vm.zone, self._vm.name, self.name, route, moment, print_)
 
-    def _make_lock(self, **where: object) -> Lock:
-        return self._vm.make_lock(RESTORING + self.name, self._task["lock_ttl"], self._may_follow, **where)  # type: ignore[arg-type]
+    def _make_lock(self, locate: Callable[[], Instance | Disk | None] | None = None) -> Lock:
+        return self._vm.make_lock(RESTORING + self.name, self._task["lock_ttl"], self._may_follow, locate)
 
     def _existing(self) -> Instance:
         if self._instance is None:
