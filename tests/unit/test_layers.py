@@ -16,7 +16,7 @@ PLUGINS = pathlib.Path(__file__).parents[2] / "plugins"
 FILES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 ROOT = ("ansible_collections", "multicloud", "recovery", "plugins")
 PROVIDERS = ("px_backup", "gce", "ibm_vpc", "alibaba_ecs")
-VOCABULARY = ("errors", "model", "waiter")
+VOCABULARY = ("errors", "guard", "model", "waiter")
 
 # The package that a file belongs to, and those of ours that it may import. A package may always import itself.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

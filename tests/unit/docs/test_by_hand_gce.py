@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 
 from tests.simulator.server import running_simulator
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import SITE, VM, ZONE, VmBench

@@ -21,7 +21,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records, vm_records, vm_restores
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, outcome, steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...clients.gce import GceClient
-from ...clients.gce_session import Credentials
+from ...clients.gce.client import GceClient
+from ...clients.gce.session import Credentials
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.secrets import url_secrets

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ...clients.gce_objects import Disk, Place, last_part, place_of, region, zone
+from ...clients.gce.objects import Disk, Place, last_part, place_of, region, zone
 from ...core.errors import AmbiguousName, InvalidRequest, NotFound, Unsupported
 from ...core.steps import at_once
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from ...clients.gce_objects import Disk, Wire, path_of
+from ...clients.gce.objects import Disk, Wire, path_of
 from ...core.errors import InvalidRequest
 
 _RAW_BYTES, _WRAPPED_BYTES = 32, 256

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...clients.gce_answers import is_fingerprint_mismatch
-from ...clients.gce_objects import Operation, Resource
+from ...clients.gce.answers import is_fingerprint_mismatch
+from ...clients.gce.objects import Operation, Resource
 from ...core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, RecoveryError
 from ...recovery.naming import digest
 

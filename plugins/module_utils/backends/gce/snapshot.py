@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import ClassVar
 
-from ...clients.gce_objects import Disk, Snapshot
+from ...clients.gce.objects import Disk, Snapshot
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest
 from ...core.model import CREATE, DELETE, DELETING, INSPECT_ALL, INSPECT_ONE, UNFINISHED, Record

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Operation, Snapshot, Wire
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Operation, Snapshot, Wire
 from ...core.arguments import Task
 from ...core.errors import Cancelled, Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ...core.model import DELETING, FAILED, UNFINISHED, Record

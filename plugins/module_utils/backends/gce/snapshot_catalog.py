@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Snapshot
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Snapshot
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, DELETING, FAILED

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Snapshot
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Snapshot
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName
 from ...core.model import SUCCEEDED

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk
 from ...core.arguments import Task
 from ...core.errors import AuthenticationFailed, Conflict, ProviderFailure, RecoveryError
 from ...core.steps import at_once

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
-from ...clients.gce_objects import REGION, ZONE, Snapshot, last_part, place_of
+from ...clients.gce.objects import REGION, ZONE, Snapshot, last_part, place_of
 from ...core.errors import InvalidRequest
 from ...core.model import DELETING, FAILED, RUNNING, STATUSES, SUCCEEDED, Record
 from .labels import BACKUP, CONSISTENCY, EXPIRES, VM, user_labels

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...clients.gce_objects import Disk, Snapshot, Wire
+from ...clients.gce.objects import Disk, Snapshot, Wire
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import Record

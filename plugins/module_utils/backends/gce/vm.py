@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ...clients.gce import GceClient
-from ...clients.gce_answers import is_fingerprint_mismatch, is_out_of_stock
-from ...clients.gce_objects import AttachedDisk, Disk, Instance, Operation, Place, last_part, place_of, region, zone
+from ...clients.gce.answers import is_fingerprint_mismatch, is_out_of_stock
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import AttachedDisk, Disk, Instance, Operation, Place, last_part, place_of, region, zone
 from ...core.errors import Conflict, NotFound, NotYetPossible, RecoveryError, WaitTimeout
 from ...core.steps import at_once
 from ...core.waiter import Waiter

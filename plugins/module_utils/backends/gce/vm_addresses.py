@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ...clients.gce_objects import Address, Instance, Wire, last_part, path_of
+from ...clients.gce.objects import Address, Instance, Wire, last_part, path_of
 from ...core.errors import Conflict, ProviderFailure
 from ...core.plan import Progress
 from ...recovery.naming import derived_name

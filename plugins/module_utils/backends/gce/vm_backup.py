@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from ...clients.gce import GceClient
+from ...clients.gce.client import GceClient
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest
 from ...core.model import CREATE, DELETE, INSPECT_ALL, Record

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...clients.gce_objects import Disk, Instance
+from ...clients.gce.objects import Disk, Instance
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, Unsupported
 from ...recovery.lock import Claim, LockLost

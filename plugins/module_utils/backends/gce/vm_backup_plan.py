@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Instance, Wire
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, NotFound, RecoveryError
 from ...core.model import Record

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...clients.gce_objects import Instance, Operation, Wire, last_part
+from ...clients.gce.objects import Instance, Operation, Wire, last_part
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.model import SUCCEEDED

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...clients.gce_objects import Wire
+from ...clients.gce.objects import Wire
 from ...recovery.manifest import VERSION, Document
 from .vm_devices import Device
 from .vm_manifest import move

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Instance, Wire, last_part, path_of
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance, Wire, last_part, path_of
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, NotFound
 from ...core.plan import Progress, Step

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Instance, Wire, place_of
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance, Wire, place_of
 from ...core.errors import AuthenticationFailed, ProviderFailure
 from ...core.steps import at_once
 from ...recovery.points import IMAGE, SNAPSHOT

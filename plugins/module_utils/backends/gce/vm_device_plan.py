@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import AttachedDisk, Disk, Instance, Place, Wire, attached_disk, place_of, region, zone
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import AttachedDisk, Disk, Instance, Place, Wire, attached_disk, place_of, region, zone
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, NotFound
 from ...recovery.manifest import Document

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...clients.gce_objects import AttachedDisk, Disk, Place, Wire, place_of
+from ...clients.gce.objects import AttachedDisk, Disk, Place, Wire, place_of
 from ...recovery.manifest import VERSION
 from ...recovery.naming import derived_name
 from .keys import as_wire

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
-from ...clients.gce_answers import is_in_use
-from ...clients.gce_objects import Disk, Operation, last_part
+from ...clients.gce.answers import is_in_use
+from ...clients.gce.objects import Disk, Operation, last_part
 from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure
 from ...core.plan import Progress, Step
 from ...recovery.lock import Claim

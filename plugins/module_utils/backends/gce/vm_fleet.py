@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ...clients.gce import GceClient
+from ...clients.gce.client import GceClient
 from ...core.arguments import Task
 from ...core.errors import NotFound
 from .labels import check_tags

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...clients.gce import GceClient
-from ...clients.gce_answers import is_fingerprint_mismatch
-from ...clients.gce_objects import Disk, Instance, Operation
+from ...clients.gce.answers import is_fingerprint_mismatch
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance, Operation
 from ...core.errors import NotFound, RecoveryError
 from ...recovery.lock import Claim, parse_claim
 from .labels import LOCK, LOCK_FOR

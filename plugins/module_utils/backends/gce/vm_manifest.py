@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ...clients.gce_objects import Disk, Instance, Wire
+from ...clients.gce.objects import Disk, Instance, Wire
 from ...recovery.manifest import VERSION, Document, compact, without
 from .labels import user_labels
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 
-from ...clients.gce_objects import Instance, Operation, Resource
+from ...clients.gce.objects import Instance, Operation, Resource
 from ...core.errors import NotFound
 from ...core.model import DELETING, FAILED
 from ...recovery.points import IMAGE, LONGEST_SKEW_S, MACHINE_IMAGE, SNAPSHOT, BackupSet, Member

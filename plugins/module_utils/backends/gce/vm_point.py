@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Image, Instance, Wire, last_part, path_of
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Image, Instance, Wire, last_part, path_of
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest, NotFound
 from ...core.model import SUCCEEDED

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Image, Resource, Snapshot
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Image, Resource, Snapshot
 from ...core.model import DELETING, FAILED, PENDING, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery.points import IMAGE, MACHINE_IMAGE, SNAPSHOT, BackupSet, Member

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Instance, Wire, last_part
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Instance, Wire, last_part
 from ...core.arguments import Task
 from ...core.errors import Conflict
 from ...core.steps import at_once

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ...clients.gce_objects import Disk, Instance, Wire
+from ...clients.gce.objects import Disk, Instance, Wire
 from ...core.errors import Conflict
 from ...core.plan import Progress, Step
 from ...recovery.lock import Lock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...clients.gce_objects import Instance
+from ...clients.gce.objects import Instance
 from ...core.errors import Conflict, NotYetPossible, ProviderFailure
 from ...core.plan import Progress, Step
 from ...recovery.manifest import Document, fingerprint

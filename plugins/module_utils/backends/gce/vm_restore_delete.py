@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...clients.gce import GceClient
+from ...clients.gce.client import GceClient
 from ...core.arguments import Task
 from ...core.errors import Conflict, InvalidRequest
 from ...core.plan import Plan, Progress, Step

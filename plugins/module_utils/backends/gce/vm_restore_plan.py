@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Instance
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance
 from ...core.arguments import Task
 from ...core.errors import Conflict, NotFound
 from ...core.model import Record

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...clients.gce import GceClient
-from ...clients.gce_objects import Disk, Instance, region, zone
+from ...clients.gce.client import GceClient
+from ...clients.gce.objects import Disk, Instance, region, zone
 from ...core.model import PENDING, RUNNING, SUCCEEDED, Record
 from ...core.steps import at_once
 from .labels import BACKUP, DISKS, REPLACED_BY, RESTORE, VM, ZONE, in_all

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from ...clients.gce_objects import AttachedDisk, Disk, Image, Instance, Operation, Resource, Snapshot, Wire
+from ...clients.gce.objects import AttachedDisk, Disk, Image, Instance, Operation, Resource, Snapshot, Wire
 from ...core.errors import Conflict, NotFound, ProviderFailure
 from ...core.model import DELETING, FAILED, SUCCEEDED
 from ...core.plan import Progress

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...clients.gce_objects import last_part
+from ...clients.gce.objects import last_part
 from .vm import Vm
 from .vm_devices import Device
 

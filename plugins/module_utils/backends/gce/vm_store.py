@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...clients.gce import GceClient
+from ...clients.gce.client import GceClient
 from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...recovery.manifest import Document, compact, fingerprint
 from ...recovery.points import BackupSet

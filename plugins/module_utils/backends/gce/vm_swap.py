@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ...clients.gce_objects import Instance
+from ...clients.gce.objects import Instance
 from ...core.errors import Conflict, NotYetPossible
 from ...core.plan import Progress, Step
 from ...recovery.lock import Lock

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...clients.px_backup import PxBackupClient, Wire
+from ...clients.px_backup.client import PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import AuthenticationFailed, Cancelled, Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ...core.model import DELETING, FAILED, PARTIAL, UNFINISHED, Record

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from ...clients.px_backup import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
+from ...clients.px_backup.client import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, Unsupported
 from ...core.model import CREATE, UNFINISHED, Record

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ...clients.px_backup import LONGEST_PAGE, PxBackupClient, Wire
+from ...clients.px_backup.client import LONGEST_PAGE, PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest, NotFound, ProviderFailure
 from ...core.model import CREATE, INSPECT_ALL, Record

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...clients.px_backup import Login, PxBackupClient
+from ...clients.px_backup.client import Login, PxBackupClient
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.secrets import url_secrets

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...clients.px_backup import PxBackupClient, Wire
+from ...clients.px_backup.client import PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, ProviderFailure
 from ...core.model import DELETING, FAILED, UNFINISHED, Record

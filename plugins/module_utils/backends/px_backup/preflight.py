@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ...clients.px_backup import Wire
+from ...clients.px_backup.client import Wire
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from .references import as_reference

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...clients.px_backup import BACKUP, RESTORE, Kind, Wire
+from ...clients.px_backup.client import BACKUP, RESTORE, Kind, Wire
 from ...core.errors import InvalidRequest
 from ...core.model import DELETING, FAILED, PARTIAL, PENDING, RUNNING, STATUSES, SUCCEEDED, Record, utc_timestamp
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...clients.px_backup import CLUSTER, Kind, PxBackupClient, Wire
+from ...clients.px_backup.client import CLUSTER, Kind, PxBackupClient, Wire
 from ...core.errors import AmbiguousName, InvalidRequest, NotFound
 
 

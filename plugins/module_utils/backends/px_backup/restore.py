@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ...clients.px_backup import BACKUP, Wire
+from ...clients.px_backup.client import BACKUP, Wire
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, PARTIAL, SUCCEEDED, Record

@@ -14,8 +14,8 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshot import SnapshotBackend
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_objects import Disk, Operation, Place, Resource, Snapshot
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import Disk, Operation, Place, Resource, Snapshot
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, RecoveryError, WaitTimeout
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome

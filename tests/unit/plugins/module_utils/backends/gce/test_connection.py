@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import connection
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_session import Credentials
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.session import Credentials
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import InvalidRequest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import labels
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.labels import check_tags, label_value, set_labels, user_labels
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Conflict,

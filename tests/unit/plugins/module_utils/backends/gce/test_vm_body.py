@@ -22,8 +22,8 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.v
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_devices import Device, Identity, in_order, noted, planned
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_point import Source
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_swap import differences
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_objects import place_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import place_of
 
 Wire = dict[str, Any]
 

@@ -21,7 +21,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.v
     strip_disk,
     strip_instance,
 )
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_objects import Disk
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import Disk
 
 Wire = dict[str, Any]
 

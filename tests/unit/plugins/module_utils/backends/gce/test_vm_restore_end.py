@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import DISKS, VM, ZONE, VmBench, originals
 

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import (
     DISKS,

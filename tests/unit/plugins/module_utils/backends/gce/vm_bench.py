@@ -19,7 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.connection import connect
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_backup import GceBackupBackend
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_restore import GceRestoreBackend
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import runner
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import RecoveryError

@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup.backup import BackupBackend
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup.restore import RestoreBackend
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup import LONGEST_PAGE, Kind
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import LONGEST_PAGE, Kind
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import NotFound
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome

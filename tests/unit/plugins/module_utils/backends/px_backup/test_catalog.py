@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup.records import BACKUP_SHAPE, RESTORE_SHAPE, provider_words
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup import LONGEST_PAGE
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import LONGEST_PAGE
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import AmbiguousName, InvalidRequest, NotFound
 
 from tests.unit.plugins.module_utils.backends.px_backup.bench import Bench

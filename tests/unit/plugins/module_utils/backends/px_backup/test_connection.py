@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import connection
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup import Login
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import Login
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import InvalidRequest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter

@@ -9,8 +9,8 @@ import threading
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects as objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Cancelled,
@@ -21,7 +21,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     WaitTimeout,
 )
 
-from tests.unit.plugins.module_utils.clients.gce_bench import HERE, bench, ok, operation_wire, refused
+from tests.unit.plugins.module_utils.clients.gce.bench import HERE, bench, ok, operation_wire, refused
 from tests.unit.scripted_server import Reply
 
 RUNNING, DONE = ok(operation_wire()), ok(operation_wire("DONE"))
@@ -218,7 +218,7 @@ def test_all_operations_are_given_in_their_order() -> None:
 
 
 def test_answer_that_does_not_come_is_given_up_shortly_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_operations
+    from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import operations as gce_operations
 
     monkeypatch.setattr(gce_operations, "_SHORTEST_HOLD_S", 0.1)
     never = threading.Event()

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_session import Credentials
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.session import Credentials
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry

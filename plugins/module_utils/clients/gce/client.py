@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..core.waiter import Waiter
-from ..transport.http import Tls
-from ..transport.retry import Retry
-from . import gce_objects as objects
-from .gce_calls import GceCalls
-from .gce_objects import EVERYWHERE, Operation, Place, Wire
-from .gce_operations import GceOperations
-from .gce_reader import GceReader
-from .gce_sdk import GceSdk
-from .gce_session import Credentials, GceSession
+from ...core.waiter import Waiter
+from ...transport.http import Tls
+from ...transport.retry import Retry
+from . import objects
+from .calls import GceCalls
+from .objects import EVERYWHERE, Operation, Place, Wire
+from .operations import GceOperations
+from .reader import GceReader
+from .sdk import GceSdk
+from .session import Credentials, GceSession
 
 
 class GceClient(GceReader):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..core.errors import (
+from ...core.errors import (
     AuthenticationFailed,
     Conflict,
     InvalidRequest,
@@ -20,7 +20,7 @@ from ..core.errors import (
     RecoveryError,
     Unsupported,
 )
-from ..transport.retry import retry_after_s
+from ...transport.retry import retry_after_s
 
 _LONGEST_TEXT = 1000
 _SECRET_KEYS = ("rawKey", "rsaEncryptedKey", "wrappedKey")

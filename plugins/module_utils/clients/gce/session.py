@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from ..core.errors import AuthenticationFailed, InvalidRequest, MissingLibrary, ProviderFailure
-from ..transport.http import Tls
-from .gce_answers import Trouble, refusal
+from ...core.errors import AuthenticationFailed, InvalidRequest, MissingLibrary, ProviderFailure
+from ...transport.http import Tls
+from .answers import Trouble, refusal
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _CONNECT_TIMEOUT_S = 10.0

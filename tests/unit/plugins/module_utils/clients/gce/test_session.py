@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_sdk
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_session import Credentials
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import sdk as gce_sdk
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.session import Credentials
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     InvalidRequest,
@@ -24,7 +24,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 
-from tests.unit.plugins.module_utils.clients.gce_bench import HERE, TOKEN, authorization, bench, key_pem, ok, operation_wire, refused, service_account
+from tests.unit.plugins.module_utils.clients.gce.bench import HERE, TOKEN, authorization, bench, key_pem, ok, operation_wire, refused, service_account
 from tests.unit.scripted_server import Reply, free_port, self_signed, serve, server_context
 
 SNAPSHOT = ok({"name": "s", "kind": "compute#snapshot"})
@@ -232,13 +232,14 @@ def test_address_may_have_a_path_of_its_own() -> None:
 
 _IMPORTS = """
 import sys
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import client as gce
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.session import Credentials
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 assert not any(name.startswith(("google", "requests")) for name in sys.modules), "imported with the file"
 w = Waiter(1, 1)
-given = {"credentials": gce.Credentials(access_token="t"), "api_url": "http://127.0.0.1:1", "on_secret": print}
+given = {"credentials": Credentials(access_token="t"), "api_url": "http://127.0.0.1:1", "on_secret": print}
 client = gce.GceClient("p", tls=Tls(), timeout_s=1, retry=Retry(0, w.pause, lambda: 0), waiter=w, **given)
 assert "google.auth" in sys.modules
 assert "google.cloud.compute_v1" not in sys.modules, "imported before a change"

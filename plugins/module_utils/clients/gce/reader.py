@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from . import gce_objects as objects
-from .gce_calls import GceCalls, spaced, where
-from .gce_objects import Address, Disk, Image, Instance, Operation, Place, Resource, Snapshot, Wire, path_of
-from .gce_sdk import singular
+from . import objects
+from .calls import GceCalls, spaced, where
+from .objects import Address, Disk, Image, Instance, Operation, Place, Resource, Snapshot, Wire, path_of
+from .sdk import singular
 
 T = TypeVar("T")
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import MissingLibrary, ProviderFailure
-from .gce_answers import Trouble
-from .gce_objects import REGION, Place, Wire
-from .gce_session import GceSession
+from ...core.errors import MissingLibrary, ProviderFailure
+from .answers import Trouble
+from .objects import REGION, Place, Wire
+from .session import GceSession
 
 LIBRARY = "google-cloud-compute"
 _USE = "it sends changes to Compute Engine"

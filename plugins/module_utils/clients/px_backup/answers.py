@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import AuthenticationFailed, Conflict, InvalidRequest, NotFound, ProviderFailure, RateLimited, RecoveryError, Unsupported
-from ..transport.http import Answer
+from ...core.errors import AuthenticationFailed, Conflict, InvalidRequest, NotFound, ProviderFailure, RateLimited, RecoveryError, Unsupported
+from ...transport.http import Answer
 
 _REQUEST_TIMEOUT = 408
 

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients import gce_objects as objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import GceClient
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce_answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.answers import is_fingerprint_mismatch, is_in_use, is_out_of_stock
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Cancelled,
@@ -29,7 +29,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     WaitTimeout,
 )
 
-from tests.unit.plugins.module_utils.clients.gce_bench import HERE, bench, ok, operation_wire, refused
+from tests.unit.plugins.module_utils.clients.gce.bench import HERE, bench, ok, operation_wire, refused
 from tests.unit.scripted_server import Reply
 
 Z, R = "z-1", "r"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ..core.errors import Cancelled, NotFound, RecoveryError, WaitTimeout
-from ..core.waiter import Waiter
-from .gce_answers import Trouble, operation_failure, retold
-from .gce_calls import GceCalls, where
-from .gce_objects import Operation
+from ...core.errors import Cancelled, NotFound, RecoveryError, WaitTimeout
+from ...core.waiter import Waiter
+from .answers import Trouble, operation_failure, retold
+from .calls import GceCalls, where
+from .objects import Operation
 
 # Google holds the request for up to two minutes.
 _LONGEST_HOLD_S = 130.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.model import utc_timestamp
+from ...core.model import utc_timestamp
 
 Wire = dict[str, Any]
 

@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
-from ..transport.retry import Retry, TryAgain
-from .gce_answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
-from .gce_objects import Operation, Place, Wire, operation
-from .gce_sdk import Change, GceSdk
-from .gce_session import GceSession
+from ...core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
+from ...transport.retry import Retry, TryAgain
+from .answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
+from .objects import Operation, Place, Wire, operation
+from .sdk import Change, GceSdk
+from .session import GceSession
 
 T = TypeVar("T")
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ..core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure
-from ..transport.http import Answer, HttpTransport, Query, Tls
-from ..transport.retry import Retry
-from .px_backup_answers import meaning, meaning_of_login
+from ...core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure
+from ...transport.http import Answer, HttpTransport, Query, Tls
+from ...transport.retry import Retry
+from .answers import meaning, meaning_of_login
 
 Wire = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup import (
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import (
     BACKUP,
     BACKUP_LOCATION,
     BACKUP_SCHEDULE,
@@ -38,7 +38,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
 
-from tests.unit.plugins.module_utils.clients.answering import AnsweringServer, Reply, Request, answering
+from tests.unit.plugins.module_utils.clients.px_backup.answering import AnsweringServer, Reply, Request, answering
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"
 PASSWORD = "pass&wörd %41"
