@@ -15,11 +15,11 @@ class RecoveryError(Exception):
 
     ``code`` is the provider's own word or number, ``http_status`` and ``request_id`` are what its answer carried (None when
     there was no answer). ``transient`` is true when the same request may well succeed a little later. ``record`` is the
-    resource as it was seen last, when there is one. ``leaves``: what was done before it stays as it is, because going back would
+    resource as it was seen last, when there is one. ``keeps_state``: what was done before it stays as it is, because going back would
     be wrong or would not help.
     """
 
-    leaves = refines = False
+    keeps_state = refines = False
 
     def __init__(
         self,
@@ -103,12 +103,12 @@ class Cancelled(RecoveryError):
 
 
 class NoWayBack(ProviderFailure):
-    """What would be put back exists no more, as the task wanted it: what stands now is all there is, and stays."""
+    """The old disks are already deleted, as ``old_disks: delete`` asked, so there is nothing to go back to. The VM stays as it is now."""
 
-    leaves = refines = True
+    keeps_state = refines = True
 
 
 class NotYetPossible(ProviderFailure):
     """The provider cannot do the last part of the work now, for want of capacity or quota. All is safe: run again later."""
 
-    leaves = refines = True
+    keeps_state = refines = True

@@ -64,7 +64,8 @@ def outcome_of_removal(task: Task, plan: Plan, report: Report, changed: bool) ->
 def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> str:
     resource = task.resource.replace("_", " ")
     part = ", but only in part" if after and after.status == PARTIAL else ""
-    if not changed:
+    if not changed or (plan.why_unchanged and not plan.steps):
+        # A plan made anew under the lock may find that another run has done all of it meanwhile.
         return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already") + part
     if task.check_mode:
         return f"{resource.capitalize()} would be {plan.verb}"

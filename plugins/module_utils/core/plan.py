@@ -30,9 +30,9 @@ class Step:
 
     ``undo`` may be called after ``do`` failed or was never answered, and for a step that an earlier run has done: it looks for
     itself what there is to put back. What was never needed is no step. A ``disruptive`` step leaves its target in a state that
-    must not last, so that even the deadline undoes it; if that fails, only what else is disruptive is undone. Nothing up to and
-    including a ``point_of_no_return`` is undone once its request may have been carried out; the look that decides whether what
-    was done stays is the ``do`` of such a step.
+    must not last, so that even the deadline undoes it; if that fails, only what else is disruptive is undone. Undo stops at a
+    ``point_of_no_return``: once that step has sent its request, it and all steps before it stay. Write a verification as such a
+    step, with the check as its ``do``.
     """
 
     name: str
@@ -50,12 +50,15 @@ class Plan:
     """The steps to a goal and the record that will be there afterwards (None: nothing). No steps: unchanged.
 
     ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing. ``seen``
-    gives the record as the steps saw it last, so that a success that was seen needs no further look. ``leave`` is called last,
+    gives the record as the steps saw it last, so that a success that was seen needs no further look. ``release`` is called last,
     whatever became of the plan: it gives up what a run holds only while it lasts, such as a lock. ``state`` says after a failure
     what an operator needs to know first, and ``acted`` whether anything was changed, also by a step that failed half-way.
 
     ``removes`` makes it a deletion of many: the record that each step, by its name, belongs to. All steps are begun before any is
     waited for, one that fails keeps no other from being carried out, and nothing is undone. ``note`` is said with its success.
+
+    ``replan`` is called when the step ``replan_after`` is done (it and those before it are a chain): the plan that it gives, made
+    from what is read only then, is carried out instead of the steps that follow. A plan made before a lock was taken is a prediction.
     """
 
     steps: tuple[Step, ...] = ()
@@ -63,11 +66,13 @@ class Plan:
     verb: str = "created"
     why_unchanged: str = ""
     seen: Callable[[], Record | None] | None = None
-    leave: Callable[[], None] | None = None
+    release: Callable[[], None] | None = None
     state: Callable[[], str] | None = None
     acted: Callable[[], bool] | None = None
     removes: Mapping[str, Record] | None = None
     note: str = ""
+    replan: Callable[[], Plan] | None = None
+    replan_after: str = ""
 
     @property
     def changes(self) -> bool:

@@ -92,7 +92,7 @@ def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Out
             return outcome_of_removal(task, plan, report, changed)
         return Outcome(message_of(task, plan, plan.after, changed), changed, plan.after, before=found)
     if plan.steps:
-        run_plan(plan, waiter, report, task["undo_timeout"])
+        plan = run_plan(plan, waiter, report, task["undo_timeout"])
     if plan.removes is not None:
         return outcome_of_removal(task, plan, report, report.changed)
     after = _seen_last(backend, plan) if task.operation == CREATE else None

@@ -22,15 +22,15 @@ from .waiter import Waiter
 _PARALLEL = 16
 
 DONE, ALREADY_DONE, FAILED, NOT_STARTED = "done", "already done", "failed", "not started"
-LEFT, UNDONE, NOT_UNDONE = "left", "undone", "not undone"
+STILL_RUNNING, UNDONE, NOT_UNDONE = "left", "undone", "not undone"
 
 
 @dataclass
 class _Begun:
-    """A step that this run or an earlier one has begun; ``passed`` once its request may have been carried out."""
+    """A step that this run or an earlier one has begun; ``request_sent`` once its request may have been carried out."""
 
     step: Step
-    passed: bool = False
+    request_sent: bool = False
 
 
 @dataclass
@@ -49,31 +49,44 @@ class Report:
         return [{"name": name, "status": status} for name, status in self.statuses.items()]
 
 
-def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -> None:
-    """Carry the plan out and keep ``report`` current.
+def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -> Plan:
+    """Carry the plan out, keep ``report`` current, and give the plan that was carried out in the end (see ``Plan.replan``).
 
-    On any exception, a bug and a cancellation included, what was begun is undone in reverse on a budget of its own, and the
+    On any exception, including a bug or a cancellation, what was begun is undone in reverse on a budget of its own, and the
     exception goes on. Two exceptions to that: a WaitTimeout while nothing disruptive has begun leaves the provider at work, for
-    the next run to go on waiting; and an error that ``leaves`` all as it is.
+    the next run to go on waiting; and an error that ``keeps_state``.
     """
     report.statuses.update({step.name: NOT_STARTED for step in plan.steps})
-    started: list[_Begun] = []
+    plans, started = [plan], list[_Begun]()
     try:
-        if plan.removes is None:
-            _carry_out(plan.steps, waiter, report, started)
-        else:
+        if plan.removes is not None:
             _carry_out_each(plan.steps, waiter, report)
+        elif plan.replan:
+            first, _rest = _split(plan)
+            _carry_out(first, waiter, report, started)
+            plans.append(plan.replan())
+            report.statuses = {**{step.name: report.statuses[step.name] for step in first}, **{step.name: NOT_STARTED for step in plans[-1].steps}}
+            _carry_out(plans[-1].steps, waiter, report, started)
+        else:
+            _carry_out(plan.steps, waiter, report, started)
     except BaseException as error:
         waiter.cancel()
         waiter.begin_undo(undo_budget_s)
         waits_on = isinstance(error, WaitTimeout) and not any(begun.step.disruptive for begun in started)
-        if not waits_on and not getattr(error, "leaves", False):
+        if not waits_on and not getattr(error, "keeps_state", False):
             _undo(started, report)
-        _tell_state(plan, error)
+        _tell_state(plans[-1], error)
         raise
     finally:
-        _leave(plan, report)
-        report.changed = report.changed or bool(plan.acted and plan.acted())
+        _release(plans, report)
+        report.changed = report.changed or any(one.acted() for one in plans if one.acted)
+    return plans[-1]
+
+
+def _split(plan: Plan) -> tuple[Sequence[Step], Sequence[Step]]:
+    """The steps up to and including ``replan_after``, and the others."""
+    number = [step.name for step in plan.steps].index(plan.replan_after) + 1
+    return plan.steps[:number], plan.steps[number:]
 
 
 def _tell_state(plan: Plan, error: BaseException) -> None:
@@ -86,13 +99,13 @@ def _tell_state(plan: Plan, error: BaseException) -> None:
         error.message = f"{error.message} How things stand could not be seen: {trouble.message}"
 
 
-def _leave(plan: Plan, report: Report) -> None:
+def _release(plans: Sequence[Plan], report: Report) -> None:
     try:
-        if plan.leave:
-            plan.leave()
+        for release in [one.release for one in reversed(plans) if one.release][:1]:
+            release()
     except RecoveryError as error:
         # It must not hide how the plan ended.
-        report.undo_errors.append(f"leaving: {error.message}")
+        report.undo_errors.append(f"releasing the lock: {error.message}")
 
 
 def _in_order(steps: Sequence[Step]) -> tuple[dict[str, Step], TopologicalSorter[str]]:
@@ -115,7 +128,7 @@ def _carry_out_each(steps: Sequence[Step], waiter: Waiter, report: Report) -> No
             with _noted(step, report):
                 _begin(step, waiter, report)
         for step in possible:
-            if report.statuses[step.name] == LEFT and step.name not in report.errors:
+            if report.statuses[step.name] == STILL_RUNNING and step.name not in report.errors:
                 with _noted(step, report):
                     if step.wait:
                         step.wait()
@@ -130,7 +143,7 @@ def _begin(step: Step, waiter: Waiter, report: Report) -> None:
     if step.do and progress is Progress.NO:
         step.do()
         report.changed = True
-    report.statuses[step.name] = ALREADY_DONE if progress is Progress.DONE else LEFT
+    report.statuses[step.name] = ALREADY_DONE if progress is Progress.DONE else STILL_RUNNING
 
 
 @contextmanager
@@ -142,7 +155,7 @@ def _noted(step: Step, report: Report) -> Iterator[None]:
     except RecoveryError as error:
         report.changed = report.changed or isinstance(error, OutcomeUnknown)
         report.errors[step.name] = error
-        report.statuses[step.name] = LEFT if isinstance(error, WaitTimeout) else FAILED
+        report.statuses[step.name] = STILL_RUNNING if isinstance(error, WaitTimeout) else FAILED
 
 
 def _carry_out(steps: Sequence[Step], waiter: Waiter, report: Report, started: list[_Begun]) -> None:
@@ -171,7 +184,7 @@ def _carry(step: Step, waiter: Waiter, report: Report, started: list[_Begun]) ->
     if waiter.cancelled:
         raise Cancelled("the task was cancelled.")
     progress = step.done()
-    begun = _Begun(step, passed=progress is not Progress.NO)
+    begun = _Begun(step, request_sent=progress is not Progress.NO)
     if step.do:
         # A step that a dead run began or finished is ours to undo as well.
         started.append(begun)
@@ -182,14 +195,14 @@ def _carry(step: Step, waiter: Waiter, report: Report, started: list[_Begun]) ->
     try:
         if step.do and progress is Progress.NO:
             step.do()
-            begun.passed = report.changed = True
+            begun.request_sent = report.changed = True
         if step.wait:
             step.wait()
     except (Cancelled, WaitTimeout):
-        report.statuses[step.name] = LEFT
+        report.statuses[step.name] = STILL_RUNNING
         raise
     except OutcomeUnknown:
-        begun.passed = report.changed = True
+        begun.request_sent = report.changed = True
         raise
     report.statuses[step.name] = DONE
 
@@ -198,7 +211,7 @@ def _undo(started: Sequence[_Begun], report: Report) -> None:
     stuck = False
     for begun in reversed(started):
         step = begun.step
-        if step.point_of_no_return and begun.passed:
+        if step.point_of_no_return and begun.request_sent:
             return
         if not step.undo or (stuck and not step.disruptive):
             continue
@@ -206,7 +219,11 @@ def _undo(started: Sequence[_Begun], report: Report) -> None:
             step.undo()
             report.statuses[step.name] = UNDONE
         except Exception as error:  # noqa: BLE001  One thing that cannot be put back must not keep the rest from being put back.
-            # What was prepared for a target that is still disrupted is what the next run goes on with.
+            if getattr(error, "keeps_state", False):
+                # The lock is lost: another run decides from now on.
+                report.undo_errors.append(str(error))
+                return
+            # This undo failed, so the target is still half done. Keep what was prepared: the next run needs it to finish.
             stuck = stuck or step.disruptive
             report.statuses[step.name] = NOT_UNDONE
             report.undo_errors.append(f"{step.name}: {error if isinstance(error, RecoveryError) else repr(error)}")

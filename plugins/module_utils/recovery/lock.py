@@ -61,7 +61,7 @@ class LockPlace(Protocol):
 class LockLost(Conflict):
     """Another run has taken the lock over: it decides from now on, so that nothing may be undone any more."""
 
-    leaves = refines = True
+    keeps_state = refines = True
 
 
 class Lock:

@@ -147,7 +147,7 @@ def kill(bench: VmBench, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, *
     """Begin a restore that dies before its ``nth`` call of a client's method: nothing is undone, the lock stays."""
 
     class Killed(BaseException):
-        leaves = True
+        keeps_state = True
 
     made: list[int] = []
     original = getattr(GceClient, call)

@@ -307,7 +307,7 @@ def test_return_documents_every_key_and_word_of_a_failure(documented: dict[str, 
     step = documented[module]["return"]["steps"]["contains"]
     report = steps.Report({"x": steps.DONE})
     assert set(step) == set(report.as_result()[0])
-    words = {steps.DONE, steps.ALREADY_DONE, steps.FAILED, steps.UNDONE, steps.NOT_UNDONE, steps.LEFT, steps.NOT_STARTED}
+    words = {steps.DONE, steps.ALREADY_DONE, steps.FAILED, steps.UNDONE, steps.NOT_UNDONE, steps.STILL_RUNNING, steps.NOT_STARTED}
     assert set(re.findall(r"V\(([\w ]+)\)", text_of(step["status"]))) == words
 
 

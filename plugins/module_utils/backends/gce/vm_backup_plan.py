@@ -160,7 +160,7 @@ class BackupPlan:
             after=after,
             verb="created",
             seen=lambda: self._seen(kept),
-            leave=steps.leave,
+            release=steps.leave,
             state=lambda: state_after_backup(self._vm),
             acted=self._client.acted,
         )

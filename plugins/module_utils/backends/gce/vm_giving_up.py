@@ -48,4 +48,4 @@ def plan_giving_up_unfinished(vm: Vm, lock: Lock, restore: Restore, disks: Resto
         *([Step("start VM", do=vm.start)] if was_running else []),
         Step("unlock VM", do=unlock),
     ]
-    return Plan(chained(steps), verb="completed", leave=lock.abandon, acted=vm.client.acted)
+    return Plan(chained(steps), verb="completed", release=lock.abandon, acted=vm.client.acted)

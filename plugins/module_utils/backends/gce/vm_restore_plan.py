@@ -206,7 +206,7 @@ class RestorePlan:
     ) -> Plan:
         after = predicted(identity, devices, check_tags(self._task["tags"]), keeps_old=keeps_old, running=running)
         return Plan(
-            steps, after=after, verb="completed", seen=self._seen, leave=leave, state=lambda: state_after_restore(self._vm, devices), acted=self._client.acted
+            steps, after=after, verb="completed", seen=self._seen, release=leave, state=lambda: state_after_restore(self._vm, devices), acted=self._client.acted
         )
 
     def _check(self, instance: Instance, devices: Sequence[Device], addresses: Addresses, *, swap: bool) -> None:

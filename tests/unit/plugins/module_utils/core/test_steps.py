@@ -628,7 +628,7 @@ def test_no_reads_and_one_read_need_no_threads() -> None:
 
 
 class _Leaving(Conflict):
-    leaves = True
+    keeps_state = True
 
 
 @pytest.mark.parametrize("error", [NotYetPossible("no capacity now"), _Leaving("another run decides")], ids=lambda error: type(error).__name__)
@@ -644,13 +644,13 @@ def test_error_that_leaves_undoes_nothing(error: Exception) -> None:
 
 def test_lack_of_capacity_is_a_failure_of_the_provider_that_leaves() -> None:
     assert issubclass(NotYetPossible, ProviderFailure)
-    assert NotYetPossible.leaves
-    assert not ProviderFailure.leaves
+    assert NotYetPossible.keeps_state
+    assert not ProviderFailure.keeps_state
 
 
 def _carry_out_and_leave(steps: Sequence[Step], leave: Callable[[], None]) -> Report:
     report = Report()
-    run_plan(Plan(tuple(steps), leave=leave), FakeClock().waiter(), report, UNDO_BUDGET_S)
+    run_plan(Plan(tuple(steps), release=leave), FakeClock().waiter(), report, UNDO_BUDGET_S)
     return report
 
 
@@ -674,15 +674,15 @@ def test_what_a_run_holds_is_left_after_success_too() -> None:
 def test_failing_leave_hides_neither_success_nor_the_error_and_is_reported() -> None:
     log = Log()
     report = _carry_out_and_leave([log.step("a")], raising(ProviderFailure("HTTP 500")))
-    assert (report.statuses, report.undo_errors) == ({"a": "done"}, ["leaving: HTTP 500"])
+    assert (report.statuses, report.undo_errors) == ({"a": "done"}, ["releasing the lock: HTTP 500"])
     failing, error = Report(), Conflict("the reason")
     with pytest.raises(Conflict) as caught:
-        run_plan(Plan((log.step("a", do=raising(error)),), leave=raising(ProviderFailure("HTTP 500"))), FakeClock().waiter(), failing, UNDO_BUDGET_S)
+        run_plan(Plan((log.step("a", do=raising(error)),), release=raising(ProviderFailure("HTTP 500"))), FakeClock().waiter(), failing, UNDO_BUDGET_S)
     assert caught.value is error
-    assert failing.undo_errors == ["leaving: HTTP 500"]
+    assert failing.undo_errors == ["releasing the lock: HTTP 500"]
 
 
-def test_leaving_has_time_although_the_deadline_has_passed() -> None:
+def test_releasing_has_time_although_the_deadline_has_passed() -> None:
     clock = FakeClock()
     waiter = clock.waiter(timeout_s=5)
     budgets: list[float] = []
@@ -691,7 +691,7 @@ def test_leaving_has_time_although_the_deadline_has_passed() -> None:
         waiter.wait_until(lambda: "slow", lambda _seen: False, lambda _seen: "still slow")
 
     with pytest.raises(WaitTimeout):
-        run_plan(Plan((Step("a", wait=wait),), leave=lambda: budgets.append(waiter.remaining_s)), waiter, Report(), UNDO_BUDGET_S)
+        run_plan(Plan((Step("a", wait=wait),), release=lambda: budgets.append(waiter.remaining_s)), waiter, Report(), UNDO_BUDGET_S)
     assert budgets == [UNDO_BUDGET_S]
 
 
@@ -700,7 +700,7 @@ def test_leaving_has_time_although_the_deadline_has_passed() -> None:
 
 def _fail_with_state(error: BaseException, state: Callable[[], str], log: Log) -> None:
     steps = log.chain(log.step("a"), log.step("b", do=raising(error)))
-    run_plan(Plan(steps, state=state, leave=log.note("leave")), FakeClock().waiter(), Report(), UNDO_BUDGET_S)
+    run_plan(Plan(steps, state=state, release=log.note("leave")), FakeClock().waiter(), Report(), UNDO_BUDGET_S)
 
 
 @pytest.mark.parametrize("error", [Conflict("It failed."), NotYetPossible("It failed."), WaitTimeout("It failed.")], ids=lambda error: type(error).__name__)
@@ -711,7 +711,7 @@ def test_state_is_added_to_the_message_whether_or_not_anything_was_undone(error:
     assert error.message == "It failed. VM web is running."
 
 
-def test_state_is_looked_at_after_the_undoing_and_before_leaving() -> None:
+def test_state_is_looked_at_after_the_undoing_and_before_releasing() -> None:
     log = Log()
 
     def look() -> str:
@@ -755,3 +755,50 @@ def test_kind_of_a_refinement_is_that_of_what_it_refines() -> None:
 def test_kind_of_a_class_that_refines_nothing_is_its_own_name() -> None:
     assert OutcomeUnknown("no answer").kind == "OutcomeUnknown"
     assert RecoveryError("x").kind == "RecoveryError"
+
+
+# A plan made anew under the lock
+
+
+def test_plan_made_anew_replaces_what_follows_the_lock() -> None:
+    log, report = Log(), Report()
+    anew = Plan((log.step("b2"), log.step("c2", needs=("b2",))))
+    plan = Plan(log.chain(log.step("lock"), log.step("b"), log.step("c")), replan=lambda: anew, replan_after="lock")
+    assert run_plan(plan, FakeClock().waiter(), report, UNDO_BUDGET_S) is anew
+    assert log.lines == ["do lock", "do b2", "do c2"]
+    assert report.statuses == {"lock": "done", "b2": "done", "c2": "done"}
+
+
+def test_what_the_first_plan_did_is_undone_when_the_one_made_anew_fails() -> None:
+    log, report = Log(), Report()
+    anew = Plan((log.step("b2", do=raising(ProviderFailure("no"))),), state=lambda: "All is well.")
+    plan = Plan((log.step("lock"), log.step("b", needs=("lock",))), replan=lambda: anew, replan_after="lock", release=log.note("release"))
+    with pytest.raises(ProviderFailure) as caught:
+        run_plan(plan, FakeClock().waiter(), report, UNDO_BUDGET_S)
+    assert caught.value.message == "no All is well."
+    assert log.lines == ["do lock", "undo b2", "undo lock", "release"]
+
+
+def test_plan_that_cannot_be_made_anew_gives_the_lock_back() -> None:
+    log, report = Log(), Report()
+
+    def refuse() -> Plan:
+        raise Conflict("its disks were changed meanwhile")
+
+    plan = Plan((log.step("lock"), log.step("b", needs=("lock",))), replan=refuse, replan_after="lock", release=log.note("release"))
+    with pytest.raises(Conflict):
+        run_plan(plan, FakeClock().waiter(), report, UNDO_BUDGET_S)
+    assert log.lines == ["do lock", "undo lock", "release"]
+    assert report.statuses == {"lock": "undone", "b": "not started"}
+
+
+def test_undo_ends_when_the_lock_is_found_to_be_lost() -> None:
+    class Lost(Conflict):
+        keeps_state = True
+
+    log = Log()
+    report, _error = fail(
+        log.chain(log.step("a"), log.step("b", undo=raising(Lost("taken over"))), log.step("c", do=raising(ProviderFailure("no")))), ProviderFailure
+    )
+    assert log.lines == ["do a", "do b", "undo c"]
+    assert report.undo_errors == ["taken over"]

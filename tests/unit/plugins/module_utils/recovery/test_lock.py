@@ -251,7 +251,7 @@ def test_claim_left_orderly_for_something_else_is_a_conflict() -> None:
 
 def test_conflict_about_the_lock_leaves_everything_as_it_is() -> None:
     """What another run is doing must not be undone."""
-    assert LockLost.leaves
+    assert LockLost.keeps_state
     assert issubclass(LockLost, Conflict)
 
 

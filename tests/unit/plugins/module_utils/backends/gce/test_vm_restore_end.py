@@ -44,7 +44,7 @@ def die_between_two_deletions(saved: VmBench, monkeypatch: pytest.MonkeyPatch) -
     """A run that is killed after it has given up the first of the old disks."""
 
     class Killed(BaseException):
-        leaves = True
+        keeps_state = True
 
     deleted: list[str] = []
     original = GceClient.delete_disk

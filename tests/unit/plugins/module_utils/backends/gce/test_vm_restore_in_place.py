@@ -402,7 +402,7 @@ def killed_at(bench: VmBench, monkeypatch: pytest.MonkeyPatch, method: str, nth:
     """A run that dies before its ``nth`` call of a client's method: nothing is undone, the lock stays."""
 
     class Killed(BaseException):
-        leaves = True
+        keeps_state = True
 
     calls: list[int] = []
     original = getattr(GceClient, method)
