@@ -68,10 +68,10 @@ def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> s
         # A plan made anew under the lock may find that another run has done all of it meanwhile.
         return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already") + part
     if task.check_mode:
-        return f"{resource.capitalize()} would be {plan.verb}"
+        return plan.forecast or f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):
         return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
-    return f"{resource.capitalize()} {plan.verb} successfully{part}"
+    return f"{resource.capitalize()} {plan.verb} successfully{part}{f'. {plan.note}' if plan.note else ''}"
 
 
 def result_of(task: Task, outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,17 +18,18 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 
 @dataclass(frozen=True)
-class Point:
-    """A recovery point: a snapshot, or a whole set of them. ``name`` is unique among the points that are decided on together.
+class Candidate:
+    """A recovery point that the rules decide on: a snapshot, or a whole set of them. ``name`` is unique among those decided on together.
 
-    ``created_at`` and ``expires_at`` are moments with a time zone, None when unknown, or when it never expires. Only a
-    ``complete`` point could be restored from.
+    ``created_at`` and ``expires_at`` are moments with a time zone, None when unknown, or when it never expires. ``unusable`` says why it
+    could not be restored from now, empty when it could. ``covers`` are the disks that it holds a state of, None for every disk.
     """
 
     name: str
     created_at: datetime | None
-    complete: bool = True
+    unusable: str = ""
     expires_at: datetime | None = None
+    covers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Decision:
-    """The points to delete, oldest first, and for the name of each other one the reason why it is kept."""
+    """The candidates to delete, oldest first, and for the name of each other one the reason why it is kept."""
 
-    released: tuple[Point, ...]
+    released: tuple[Candidate, ...]
     kept: Mapping[str, str]
 
 
@@ -68,42 +69,58 @@ def _parse_age(text: str) -> timedelta:
         raise InvalidRequest(f'retention.older_than is longer than calendars go: "{text}".') from None
 
 
-def decide(points: Sequence[Point], rules: Rules, now: datetime, *, list_is_complete: bool = True) -> Decision:
-    """What the rules release. Raises Conflict when the list may lack points: keep_last and the newest one could not be told then."""
+def decide(candidates: Sequence[Candidate], rules: Rules, now: datetime, *, list_is_complete: bool = True) -> Decision:
+    """What the rules release. Raises Conflict when the list may lack points: keep_last and the newest one could not be told then.
+
+    Only usable points count. Every disk keeps its newest usable point, so a set that leaves a disk out does not stand for it.
+    """
     if not list_is_complete:
         raise Conflict("the list of recovery points is not complete, so that what may be deleted cannot be told. Nothing was deleted.")
-    known = sorted((point for point in points if point.created_at), key=_age_order)
-    counted = [point.name for point in known if point.complete]
-    newest, last = counted[-1:], counted[-rules.keep_last :] if rules.keep_last else []
-    released: list[Point] = []
+    counted = sorted((one for one in candidates if one.created_at and not one.unusable), key=_age_order)
+    newest = counted[-1].name if counted else ""
+    last = {one.name for one in counted[-rules.keep_last :]} if rules.keep_last else set()
+    only_for = _newest_of_disks(counted)
+    released: list[Candidate] = []
     kept: dict[str, str] = {}
-    for point in sorted(points, key=_age_order):
-        reason = _reason_to_keep(point, rules, now, newest, last)
+    for one in sorted(candidates, key=_age_order):
+        reason = _reason_to_keep(one, rules, now, newest, last, only_for.get(one.name, []))
         if reason:
-            kept[point.name] = reason
+            kept[one.name] = reason
         else:
-            released.append(point)
+            released.append(one)
     return Decision(tuple(released), kept)
 
 
-def _age_order(point: Point) -> tuple[bool, float, str]:
-    return (point.created_at is None, point.created_at.timestamp() if point.created_at else 0.0, point.name)
+def _newest_of_disks(counted: Sequence[Candidate]) -> dict[str, list[str]]:
+    """By the name of a candidate the disks of which it holds the newest state; ``counted`` is in the order of age."""
+    disks = sorted({disk for one in counted for disk in one.covers or ()})
+    found: dict[str, list[str]] = {}
+    for disk in disks:
+        holder = next(one for one in reversed(counted) if one.covers is None or disk in one.covers)
+        found.setdefault(holder.name, []).append(disk)
+    return found
 
 
-def _reason_to_keep(point: Point, rules: Rules, now: datetime, newest: Sequence[str], last: Sequence[str]) -> str:
-    """Why a point is kept; empty when every rule releases it."""
-    if not point.complete:
-        return "it is not complete: rules count and delete complete ones only"
-    if point.created_at is None:
+def _age_order(one: Candidate) -> tuple[bool, float, str]:
+    return (one.created_at is None, one.created_at.timestamp() if one.created_at else 0.0, one.name)
+
+
+def _reason_to_keep(one: Candidate, rules: Rules, now: datetime, newest: str, last: Collection[str], only_for: Sequence[str]) -> str:
+    """Why it is kept; empty when every rule releases it."""
+    if one.unusable:
+        return f"it is not usable ({one.unusable}): rules count and delete usable ones only"
+    if one.created_at is None:
         return "its age is not known"
-    if point.name in newest:
+    if one.name == newest:
         return "it is the newest complete one, which no rule deletes"
-    if point.name in last:
+    if only_for:
+        return f"it is the newest one that holds {', '.join(only_for)}, which no rule deletes"
+    if one.name in last:
         return f"it is among the newest {rules.keep_last}"
-    if rules.older_than is not None and now - point.created_at <= rules.older_than:
+    if rules.older_than is not None and now - one.created_at <= rules.older_than:
         return "it is not old enough"
-    if rules.expired and point.expires_at is None:
+    if rules.expired and one.expires_at is None:
         return "it never expires"
-    if rules.expired and point.expires_at is not None and point.expires_at > now:
+    if rules.expired and one.expires_at is not None and one.expires_at > now:
         return "it has not expired"
     return ""

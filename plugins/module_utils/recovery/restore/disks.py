@@ -1,0 +1,225 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The disks of one restore: the new ones made and seen to be ready, the old ones marked, kept or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import NoReturn
+
+from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure
+from ...core.plan import Progress, Step
+from .. import marks
+from ..lock.claim import Claim, claim_marks
+from ..model import Device, Disk, Identity, Ref
+from ..provider import Work
+from ..target import Target
+
+# What a restore notes on the disks that it takes off; a disk that no restore has made gets those of whose it is as well.
+_OF_OLD = (marks.REPLACED_BY, marks.KEPT, marks.ATTACHED, marks.WAS, marks.LOCK, marks.LOCK_FOR)
+_OF_FOREIGN = (*_OF_OLD, marks.VM, marks.PLACE, marks.DEVICE)
+
+
+class RestoreDisks:
+    """The new and the old disks of ``devices``."""
+
+    def __init__(self, target: Target, identity: Identity, devices: Sequence[Device]) -> None:
+        self._target, self._identity, self.devices = target, identity, tuple(devices)
+        self._begun: list[Work] = []
+
+    @property
+    def old(self) -> list[Ref]:
+        return [device.old for device in self.devices if device.old]
+
+    @property
+    def new(self) -> list[Ref]:
+        return [device.new.ref for device in self.devices]
+
+    # --- new disks
+
+    def creation(self, name: str, devices: Sequence[Device]) -> Step:
+        """The step that makes the new disks of ``devices``, all at once."""
+        return Step(
+            name,
+            do=partial(self._create, devices),
+            done=partial(self._created, devices),
+            wait=partial(self._wait_until_ready, devices),
+            undo=partial(self.remove_new, devices),
+        )
+
+    def found(self, devices: Sequence[Device]) -> list[Disk | None]:
+        """The new disks of ``devices``. Raises Conflict for a name that something else has."""
+        found = self._target.found(device.new.ref for device in devices)
+        for disk in found:
+            if disk is not None and not self._is_ours(disk):
+                raise Conflict(f'the name {disk.name} is taken by a disk that is not part of the restore "{self._identity.restore}".')
+        return found
+
+    def _is_ours(self, disk: Disk) -> bool:
+        return disk.marks.get(marks.RESTORE) == self._identity.restore and marks.number(disk.marks, marks.ATTEMPT, 1) == self._identity.attempt
+
+    def _created(self, devices: Sequence[Device]) -> Progress:
+        found = self.found(devices)
+        if any(disk is None for disk in found):
+            return Progress.NO
+        return Progress.DONE if all(disk and disk.ready for disk in found) else Progress.IN_FLIGHT
+
+    def _create(self, devices: Sequence[Device]) -> None:
+        missing = [device for device, disk in zip(devices, self.found(devices)) if disk is None]
+        gone = [device.new.name for device in missing if device.new.request is None]
+        if gone:
+            raise NotFound(f"disks are gone that an earlier run of this restore had made: {', '.join(gone)}. Restore under another name.")
+        try:
+            self._begun = self._target.gate.begin_all([self._target.provider.disks.create(device.new, {}) for device in missing])
+        except Conflict:
+            # Another run of this restore made one in this moment; whose each is, is seen when they are waited for.
+            if None in self.found(devices):
+                raise
+
+    def create_carrier(self, claim: Claim) -> None:
+        """Make the boot disk of a VM that is not there, with the lock in the same request; its name is the arbiter between two runs."""
+        boot = self.devices[0]
+        if self.found([boot])[0] is None:
+            if boot.new.request is None:
+                raise NotFound(f"disk {boot.new.name} is gone, which an earlier run of this restore had made. Restore under another name.")
+            values = {key: value for key, value in claim_marks(claim).items() if value}
+            try:
+                self._target.gate.send_first(self._target.provider.disks.create(boot.new, values), lambda: self._target.disk(boot.new.ref) is not None)
+            except Conflict:
+                if self.found([boot])[0] is None:
+                    raise
+
+    def _wait_until_ready(self, devices: Sequence[Device]) -> None:
+        begun, self._begun = self._begun, []
+        self._target.gate.wait_all(begun)
+        self._target.waiter.wait_until(
+            partial(self._present, devices),
+            lambda disks: len(disks) == len(devices) and all(disk.ready for disk in disks),
+            lambda disks: f"the new disks are not ready yet: {', '.join(disk.name for disk in disks or [] if not disk.ready)}; the VM is as it was.",
+        )
+
+    def _present(self, devices: Sequence[Device]) -> list[Disk]:
+        found = self.found(devices)
+        failed = [disk.name for disk in found if disk and disk.failed]
+        if failed:
+            raise ProviderFailure(f"new disks could not be made: {', '.join(failed)}.")
+        leaving = [disk.name for disk in found if disk and disk.deleting]
+        if leaving:
+            raise NotFound(f"somebody deletes new disks that were being made: {', '.join(leaving)}.")
+        return [disk for disk in found if disk]
+
+    def remove_new(self, devices: Sequence[Device]) -> None:
+        """Delete new disks that are attached nowhere: they hold nothing that their source does not."""
+        self._target.settle([device.new.ref for device in devices])
+        self.delete([disk.ref for disk in self.found(devices) if disk and not disk.used_by])
+
+    def delete(self, refs: Sequence[Ref]) -> None:
+        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one that is in use, then none is deleted."""
+        disks, target = self._target.provider.disks, self._target
+        found = [disk for disk in target.found(refs) if disk]
+        used = [f"{disk.name} by {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" for disk in found if disk.used_by]
+        if used:
+            raise Conflict(f"disks are in use and are not deleted: {'; '.join(used)}.")
+        try:
+            # What an earlier run has asked for is not asked for again, but seen to its end.
+            target.gate.send_all([disks.delete(disk) for disk in found if not disk.deleting])
+        except Conflict as error:
+            if disks.is_in_use(error):
+                raise Conflict(f"a disk is in use and is not deleted. {error.message}") from error
+            raise
+        target.waiter.wait_until(
+            lambda: [disk for disk in target.found(refs) if disk],
+            lambda there: not there,
+            lambda there: f"these disks are still being deleted: {', '.join(disk.name for disk in there or ())}. Run the task again to keep waiting.",
+        )
+
+    # --- old disks
+
+    def refuse(self, text: str) -> NoReturn:
+        """Raises ProviderFailure; NoWayBack, so that nothing is undone, when an earlier run has given up old disks already."""
+        raise (NoWayBack if None in self._target.found(self.old) else ProviderFailure)(text)
+
+    def recording(self, name: str, was_on: bool, claim: Claim | None = None) -> Step:
+        """The step that notes on each old disk what takes its place and how it was attached, before anything is taken off.
+
+        With a ``claim`` they carry the lock too, whose text changes with each renewal, so that the step is never quite done.
+        """
+        wanted = {device.old: self._marks_of_old(device, was_on) for device in self.devices if device.old}
+
+        def do() -> None:
+            lock = claim_marks(self._target.lock.claim) if claim else {}
+            self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()})
+
+        def undo() -> None:
+            # What was asked for and not waited for, because something else failed meanwhile, would mark them again.
+            self._target.settle(wanted)
+            self.unmark(list(wanted))
+
+        return Step(name, do=do, done=lambda: Progress.NO if claim else self._marked(wanted), undo=undo)
+
+    def _marks_of_old(self, device: Device, was_on: bool) -> dict[str, str | None]:
+        provider, identity = self._target.provider, self._identity
+        return {
+            marks.REPLACED_BY: identity.restore,
+            marks.VM: identity.vm,
+            marks.PLACE: identity.place,
+            marks.DEVICE: provider.marks.value(device.name),
+            marks.ATTACHED: provider.machines.packed(device.before),
+            marks.WAS: marks.ON if was_on else marks.OFF,
+            marks.KEPT: None,
+        }
+
+    def _marked(self, wanted: Mapping[Ref, marks.Changes]) -> Progress:
+        found = self._target.found(wanted)
+        # A missing old disk counts as marked: only the last step, old_disks: delete, removes it, and a disk in use cannot be deleted.
+        right = all(disk is None or all(disk.marks.get(key) == value for key, value in changes.items()) for disk, changes in zip(found, wanted.values()))
+        return Progress.DONE if right else Progress.NO
+
+    def _mark_all(self, wanted: Mapping[Ref, marks.Changes]) -> None:
+        self._target.gate.mark_all([(partial(self._target.disk, ref), changes) for ref, changes in wanted.items()])
+
+    def unmark(self, refs: Iterable[Ref]) -> None:
+        """Take the marks off old disks again; what an earlier restore noted on a disk that it made stays."""
+        found = [disk for disk in self._target.found(refs) if disk]
+        self._mark_all({disk.ref: dict.fromkeys(_OF_OLD if marks.RESTORE in disk.marks else _OF_FOREIGN) for disk in found})
+
+    def keeping(self, name: str) -> Step:
+        """The step that notes on the old disks that the restore is complete and they are kept."""
+        wanted: dict[Ref, marks.Changes] = {ref: {marks.KEPT: marks.YES} for ref in self.old}
+        return Step(name, do=partial(self._mark_all, wanted), done=partial(self._marked, wanted))
+
+    def giving_up(self, name: str) -> Step:
+        """The step that deletes the old disks."""
+        return Step(name, do=lambda: self.delete(self.old), done=lambda: Progress.DONE if not any(self._target.found(self.old)) else Progress.NO)
+
+    def taking_over(self, name: str) -> Step:
+        """The step that notes on disks which came back that they belong to this restore now, and are nobody's old disks any more."""
+        count = len(self.devices)
+
+        def do() -> None:
+            own = {device.new.ref: {**self.marks_of_new(device.name, count), **dict.fromkeys(_OF_OLD)} for device in self.devices}
+            self._mark_all(own)
+
+        return Step(name, do=do)
+
+    def marks_of_new(self, device: str, count: int) -> dict[str, str]:
+        return marks_of_new(self._target, self._identity, device, count)
+
+
+def marks_of_new(target: Target, identity: Identity, device: str, count: int) -> dict[str, str]:
+    """The marks of a new disk of a restore."""
+    every = {
+        marks.RESTORE: identity.restore,
+        marks.VM: identity.vm,
+        marks.PLACE: identity.place,
+        marks.DEVICE: target.provider.marks.value(device),
+        marks.BACKUP: identity.moment,
+        marks.PARTS: str(count),
+        marks.STRATEGY: identity.strategy,
+        marks.MANIFEST: identity.manifest,
+        marks.ATTEMPT: str(identity.attempt) if identity.attempt > 1 else "",
+        marks.SOURCE_VM: identity.source_vm if identity.source_vm != identity.vm else "",
+    }
+    return {key: value for key, value in every.items() if value}

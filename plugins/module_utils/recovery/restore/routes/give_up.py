@@ -1,0 +1,158 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Giving up: a restore that has not changed its VM yet is taken back, and what a completed restore kept is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ....core.arguments import Task
+from ....core.errors import Conflict
+from ....core.plan import Plan, Progress, Step
+from ... import marks
+from ...lock.claim import claim_marks
+from ...lock.lock import Lock
+from ...model import Disk, Identity, Machine, Moment, Ref, Strategy
+from ...provider import Intent
+from ...target import Target
+from ..disks import RestoreDisks
+from ..found import Restore
+from ..steps import LOCKING, UNLOCKING, chained
+from .replace import drop_unused
+
+_OF_THIS = (marks.RESTORE, marks.BACKUP, marks.PARTS, marks.STRATEGY, marks.MANIFEST, marks.ATTEMPT, marks.SOURCE_VM)
+# A disk that a later restore keeps is found by these.
+_NOTES = (*_OF_THIS, marks.VM, marks.PLACE, marks.DEVICE, *claim_marks(None))
+
+
+def is_untouched(restore: Restore) -> bool:
+    """Whether the VM still has all its own disks, and none that the restore made."""
+    on = restore.machine.disks if restore.machine else frozenset()
+    old = {device.old for device in restore.devices if device.old} or {disk.ref for disk in restore.old}
+    made = {disk.ref for disk in restore.new}
+    return restore.machine is not None and on.issuperset(old) and not on.intersection(made) and bool(old or restore.under_way)
+
+
+def give_up_unfinished(target: Target, lock: Lock, restore: Restore, name: str, was_on: bool, task: Task, *, under_lock: bool) -> Plan:
+    """The way back from a restore that has not changed its VM yet: its new disks and all that was prepared goes; the VM notes ``name``."""
+    identity = Identity(restore.place, restore.vm, restore.name, restore.strategy)
+    devices, disks = restore.devices, RestoreDisks(target, identity, restore.devices)
+    intent = Intent(task, target.name, Strategy(restore.strategy or "in_place"), restore.machine, devices=devices, stops=was_on)
+
+    def unprepare() -> None:
+        machines, machine = target.provider.machines, target.existing()
+        if restore.strategy == Strategy.REPLACE.value:
+            for change in machines.unsecuring(machine, [device.before for device in devices]):
+                target.gate.send(change)
+        for step in reversed(target.provider.extras.steps(intent, Moment.BEFORE_STOP, target.gate)):
+            if step.undo:
+                step.undo()
+
+    def unmark() -> None:
+        disks.unmark([disk.ref for disk in restore.old])
+        drop_unused(target, [restore.manifest])
+
+    steps = [
+        Step("take back what was prepared", do=unprepare),
+        Step("remove marks from old disks", do=unmark),
+        Step("delete new disks", do=lambda: disks.delete([disk.ref for disk in restore.new])),
+        *([Step("start VM", do=target.start)] if was_on else []),
+        Step(UNLOCKING, do=lambda: lock.release({marks.RESTORE: name})),
+    ]
+    facts = Plan(
+        steps=chained(steps),
+        verb="completed",
+        release=lock.abandon,
+        acted=target.provider.acted,
+        forecast=f'Would give up the unfinished restore "{restore.name}" of {target} and delete {_names(restore.new) or "no disk"}; the VM keeps its disks.',
+        note=f'The unfinished restore "{restore.name}" is given up; its new disks are deleted: {_names(restore.new) or "none"}',
+    )
+    if under_lock:
+        return facts
+    return Plan(**{**vars(facts), "steps": chained([_locking(target, lock, was_on, restore), *steps])})
+
+
+def _locking(target: Target, lock: Lock, was_on: bool, restore: Restore) -> Step:
+    def acquire() -> None:
+        lock.acquire(was_on)
+        target.settle([disk.ref for disk in (*restore.new, *restore.old)])
+
+    return Step(LOCKING, do=acquire, undo=lock.give_back)
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Deletion of what a completed restore kept: the disks from before; of a VM that it made, when asked, the VM and its disks too."""
+
+    target: Target
+    restore: Restore
+    delete_vm: bool
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps under the lock."""
+        restore, target = self.restore, self.target
+        steps: list[Step] = []
+        if self.delete_vm:
+            if restore.machine is not None:
+                gone: Callable[[], Progress] = lambda: Progress.NO if target.get() else Progress.DONE  # noqa: E731
+                steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=gone))
+            steps.append(Step("delete disks", do=partial(self._delete, [disk.ref for disk in restore.new])))
+        if restore.old:
+            steps.append(Step("delete old disks", do=partial(self._delete, [disk.ref for disk in restore.old])))
+        if not self.delete_vm:
+            steps.append(Step("remove notes", do=self._forget))
+        steps.append(Step(UNLOCKING, do=self._unlock))
+        return chained(steps)
+
+    def lock_step(self, lock: Lock) -> Step:
+        return _locking(self.target, lock, False, self.restore)
+
+    @property
+    def _disks(self) -> RestoreDisks:
+        restore = self.restore
+        return RestoreDisks(self.target, Identity(restore.place, restore.vm, restore.name, restore.strategy), ())
+
+    def _remove(self, machine: Machine) -> None:
+        """Delete the VM; its disks carry the lock from then on."""
+        there = self.target.get()
+        if there is None:
+            return
+        if there.uid != machine.uid:
+            raise Conflict(f"{self.target} is another one than the restore made. It is not deleted.")
+        claim = claim_marks(self.target.lock.claim)
+        refs = [disk.ref for disk in self.restore.new]
+        self.target.gate.mark_all([(partial(self.target.disk, ref), claim) for ref in refs])
+        for change in self.target.provider.machines.securing(there):
+            self.target.gate.send(change)
+        self.target.remove(self.target.existing())
+
+    def _delete(self, refs: Sequence[Ref]) -> None:
+        """Delete disks; the one that carries the lock goes last."""
+        carrier = self.target.carrier()
+        last = [ref for ref in refs if carrier is not None and ref == carrier.ref]
+        self._disks.delete([ref for ref in refs if ref not in last])
+        self._disks.delete(last)
+
+    def _forget(self) -> None:
+        """Take our marks off the disks that stay: they are the VM's own now."""
+        # What an earlier run was about to write must not come after it.
+        disks: list[Disk] = [disk for disk in self.target.found([one.ref for one in (*self.restore.new, *self.restore.earlier)]) if disk]
+        self.target.settle([disk.ref for disk in disks])
+        wanted = [(partial(self.target.disk, disk.ref), dict.fromkeys(_OF_THIS if marks.REPLACED_BY in disk.marks else _NOTES)) for disk in disks]
+        self.target.gate.mark_all(wanted)
+
+    def _unlock(self) -> None:
+        lock, carrier = self.target.lock, self.target.carrier()
+        if carrier is None:
+            lock.gone()
+        elif carrier.marks.get(marks.RESTORE) == self.restore.name and self.target.get():
+            lock.release({marks.RESTORE: None})
+        else:
+            lock.release()
+
+
+def _names(disks: Sequence[Disk]) -> str:
+    return ", ".join(disk.name for disk in disks)
