@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 # _load_params is the only way to tell an alias from the option that it stands for; Ansible keeps it for such modules.
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
@@ -28,11 +28,6 @@ from .waiter import Waiter
 
 class Backend(Protocol):
     """One resource of one provider, for one task."""
-
-    OPTIONS: ClassVar[Mapping[str, Option]]
-    SELECTORS: ClassVar[Collection[str]]
-
-    def __init__(self, task: Task, waiter: Waiter) -> None: ...
 
     def validate(self, operation: str) -> None:
         """Raise InvalidRequest for options that make no sense, without any request."""
@@ -58,17 +53,17 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Registered:
-    """A back end as a module knows it: of its code, which is much, nothing is imported before a task is for it."""
+    """A back end as a module knows it: of its code, which is much, nothing is imported before a task is for it.
+
+    ``make`` gives the back end of a task; ``SELECTORS`` are the options of which DELETE and INSPECT_ONE need at least one.
+    """
 
     OPTIONS: Mapping[str, Option]
-    load: Callable[[], type[Backend]]
-
-    @property
-    def SELECTORS(self) -> Collection[str]:
-        return self.load().SELECTORS
+    make: Callable[[Task, Waiter], Backend]
+    SELECTORS: Collection[str] = ("name", "uid")
 
     def __call__(self, task: Task, waiter: Waiter) -> Backend:
-        return self.load()(task, waiter)
+        return self.make(task, waiter)
 
 
 # A server's answer is part of it, and may be a whole page.

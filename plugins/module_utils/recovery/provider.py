@@ -276,12 +276,14 @@ class Manifests(Protocol):
 
 @dataclass(frozen=True)
 class BuildChanges:
-    """What a machine to be built has other than its manifest. ``copy``: it is another machine, which takes no address and no host name along."""
+    """What a machine to be built has other than its manifest. ``as_before``: nothing, because its restore is taken back.
+
+    With the strategy NEW it is another machine, which takes no address and no host name along.
+    """
 
     task: Task
-    copy: bool = False
+    strategy: Strategy
     as_before: bool = False
-    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

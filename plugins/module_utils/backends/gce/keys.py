@@ -53,6 +53,11 @@ def as_wire(key: str) -> Wire:
     return {"rawKey" if digest_of(key) else "rsaEncryptedKey": key}
 
 
+def needs_own_key(encryption_key: Mapping[str, Any] | None) -> bool:
+    """Whether the data is encrypted with a key that only the customer has."""
+    return bool(encryption_key and "sha256" in encryption_key and "kmsKeyName" not in encryption_key)
+
+
 def check_disk_key(option: str, disk: Disk, key: str | None) -> bool:
     """Whether the disk is encrypted with a customer-supplied key. Raises InvalidRequest when it is, and the key is missing or another."""
     wanted = (disk.wire.get("diskEncryptionKey") or {}).get("sha256")

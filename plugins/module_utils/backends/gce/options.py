@@ -1,12 +1,14 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of Compute Engine: the connection, and those of its snapshots."""
+"""The options of Compute Engine: the connection, and what snapshots, backups and restores have beside the options that all clouds share."""
 
 from __future__ import annotations
 
 from ...core.model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE, OPERATIONS
 from ...core.options import Option
+from ...recovery import options as shared
+from ...recovery.options import RETENTION, on
 
 CONNECTION: dict[str, Option] = {
     "project_id": Option(required_for=OPERATIONS, env=("GCP_PROJECT",), spec={"aliases": ["project"]}),
@@ -24,8 +26,6 @@ CONNECTION: dict[str, Option] = {
     "api_url": Option(env=("GCE_API_URL",)),
 }
 
-RETENTION = {"options": {"keep_last": {"type": "int"}, "older_than": {"type": "str"}, "expired": {"type": "bool", "default": False}}}
-
 SNAPSHOT: dict[str, Option] = {
     **CONNECTION,
     # The provider chooses the id.
@@ -42,4 +42,29 @@ SNAPSHOT: dict[str, Option] = {
     "retention": Option(type="dict", operations=(DELETE,), selects=True, spec=RETENTION),
     "all_snapshots": Option(type="bool", operations=(DELETE,), selects=True, spec={"default": False}),
     "include_scheduled": Option(type="bool", operations=(DELETE,), selects=True, spec={"default": False}),
+}
+
+_VM: dict[str, Option] = {
+    **CONNECTION,
+    "zone": Option(required_for=OPERATIONS, env=("GCP_ZONE",)),
+    # A zone says its region; the environment may have one for other tasks.
+    "region": Option(operations=(), env=("GCP_REGION",)),
+}
+
+VM_BACKUP: dict[str, Option] = {
+    **_VM,
+    **shared.VM_BACKUP,
+    "method": on(CREATE, spec={"choices": ["snapshot", "image", "machine_image"], "default": "snapshot"}),
+    "image_family": on(CREATE),
+    "storage_location": on(CREATE),
+}
+
+VM_RESTORE: dict[str, Option] = {
+    **_VM,
+    **shared.VM_RESTORE,
+    "snapshots": on(CREATE, type="dict"),
+    "source_image": on(CREATE),
+    "image_family": on(CREATE),
+    "strategy": on(CREATE, spec={"choices": ["in_place", "replace", "new"], "default": "in_place"}),
+    "new_zone": Option(operations=OPERATIONS),
 }

@@ -1,33 +1,37 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The back ends of Compute Engine for the modules."""
+"""The back ends of Compute Engine for the modules; their code is imported only when a task is for it."""
 
 from __future__ import annotations
 
+from ...core.arguments import Task
 from ...core.runner import Backend, Registered
+from ...core.waiter import Waiter
 from .options import SNAPSHOT as SNAPSHOT_OPTIONS
-from .vm_options import VM_BACKUP, VM_RESTORE
+from .options import VM_BACKUP, VM_RESTORE
 
 
-def _backup() -> type[Backend]:
-    from .vm_backup import GceBackupBackend
+def _backup(task: Task, waiter: Waiter) -> Backend:
+    from ...recovery.backup.backend import BackupBackend
+    from .provider import make
 
-    return GceBackupBackend
-
-
-def _restore() -> type[Backend]:
-    from .vm_restore import GceRestoreBackend
-
-    return GceRestoreBackend
+    return BackupBackend(task, waiter, make(task, waiter))
 
 
-def _snapshot() -> type[Backend]:
+def _restore(task: Task, waiter: Waiter) -> Backend:
+    from ...recovery.restore.backend import RestoreBackend
+    from .provider import make
+
+    return RestoreBackend(task, waiter, make(task, waiter))
+
+
+def _snapshot(task: Task, waiter: Waiter) -> Backend:
     from .snapshot import SnapshotBackend
 
-    return SnapshotBackend
+    return SnapshotBackend(task, waiter)
 
 
-BACKUP = Registered(VM_BACKUP, _backup)
-RESTORE = Registered(VM_RESTORE, _restore)
-SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot)
+BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))
+RESTORE = Registered(VM_RESTORE, _restore, ("name", "uid"))
+SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot, ("name", "uid", "source_disk"))

@@ -21,8 +21,9 @@ from ...recovery.naming import fitting_name, now_as_datetime
 from ...recovery.retention import parse_rules
 from . import snapshot_preflight
 from .connection import connect
-from .disks import DiskRef, absent, check_name, disk_ref, find_disk
-from .labels import check_tags, merged
+from .disk_refs import DiskRef, absent, check_name, disk_ref, find_disk
+from ...recovery.marks import merged
+from .marks import check_tags
 from .options import SNAPSHOT
 from .snapshot_actions import Actions, Deletion, refuse_failed
 from .snapshot_catalog import Catalog

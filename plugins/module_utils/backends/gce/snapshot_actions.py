@@ -16,7 +16,7 @@ from ...core.errors import Cancelled, Conflict, NotFound, OutcomeUnknown, Provid
 from ...core.model import DELETING, FAILED, UNFINISHED, Record
 from ...core.plan import Progress
 from ...core.waiter import Waiter
-from .labels import set_labels
+from .snapshot_labels import set_labels
 from .snapshot_records import record_of, status_of
 
 # How long a create whose answer was lost is looked for before it counts as not done, and how long a new snapshot may stay unseen.

@@ -14,8 +14,8 @@ from ...clients.gce.objects import Disk, Snapshot
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, DELETING, FAILED
-from .disks import disk_ref
-from .labels import check_tags
+from .disk_refs import disk_ref
+from .marks import check_tags
 from .snapshot_records import backup_of, moment_of, status_of
 from .snapshot_wishes import Wishes
 

@@ -15,9 +15,9 @@ from ...core.errors import AmbiguousName
 from ...core.model import SUCCEEDED
 from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
-from ...recovery.retention import Point, decide, parse_rules
-from .disks import DiskRef, find_disk
-from .labels import check_tags
+from ...recovery.retention import Candidate, decide, parse_rules
+from .disk_refs import DiskRef, find_disk
+from .marks import check_tags
 from .snapshot_actions import Deletion
 from .snapshot_catalog import list_with
 from .snapshot_records import backup_of, expiry, moment_of, record_of, status_of
@@ -71,7 +71,7 @@ def _chosen(task: Task, candidates: Sequence[Snapshot]) -> tuple[list[Snapshot],
     if task["all_snapshots"]:
         return sorted(candidates, key=lambda snapshot: (snapshot.created_at or "", snapshot.name)), {}
     points = [
-        Point(snapshot.name, moment_of(snapshot.created_at), complete=status_of(snapshot) == SUCCEEDED, expires_at=expiry(snapshot)) for snapshot in candidates
+        Candidate(snapshot.name, moment_of(snapshot.created_at), "" if status_of(snapshot) == SUCCEEDED else "it is not complete", expiry(snapshot)) for snapshot in candidates
     ]
     decision = decide(points, parse_rules(task["retention"]), datetime.now(timezone.utc))
     by_name = {snapshot.name: snapshot for snapshot in candidates}

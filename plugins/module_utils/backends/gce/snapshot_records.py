@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from ...clients.gce.objects import REGION, ZONE, Snapshot, last_part, place_of
 from ...core.errors import InvalidRequest
 from ...core.model import DELETING, FAILED, RUNNING, STATUSES, SUCCEEDED, Record
-from .labels import BACKUP, CONSISTENCY, EXPIRES, VM, user_labels
+from .snapshot_labels import BACKUP, CONSISTENCY, EXPIRES, VM, user_labels
 
 PROVIDER = "gce"
 APPLICATION = "application"

@@ -14,7 +14,8 @@ from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import Record
 from .keys import as_wire, check_disk_key, check_keys, digest_of, key_of_disk
-from .labels import CONSISTENCY, EXPIRES, check_tags
+from .marks import check_tags
+from .snapshot_labels import CONSISTENCY, EXPIRES
 from .snapshot_records import APPLICATION, encryption_of, expiry, expiry_label, flushed, moment_of, record_of
 
 KEYS = "disk_encryption_keys"

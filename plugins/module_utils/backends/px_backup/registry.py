@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
+from ...core.arguments import Task
 from ...core.runner import Backend, Registered
+from ...core.waiter import Waiter
 from . import options
 
 
-def _backup() -> type[Backend]:
+def _backup(task: Task, waiter: Waiter) -> Backend:
     from .backup import BackupBackend
 
-    return BackupBackend
+    return BackupBackend(task, waiter)
 
 
-def _restore() -> type[Backend]:
+def _restore(task: Task, waiter: Waiter) -> Backend:
     from .restore import RestoreBackend
 
-    return RestoreBackend
+    return RestoreBackend(task, waiter)
 
 
 BACKUP = Registered(options.BACKUP, _backup)

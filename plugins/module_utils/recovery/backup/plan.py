@@ -192,7 +192,7 @@ class BackupPlanner:
         members = Members(self._target, planned, run)
         apart = not self._provider.points.fits(saving)
         kept = manifest if not apart or self._provider.manifests.storable(manifest) else None
-        intent = self._intent(machine, disks, stopping=stopping, retire=retire, manifest=manifest, planned=planned, members=members)
+        intent = self._intent(machine, disks, complete, stopping=stopping, retire=retire, manifest=manifest, planned=planned, members=members)
         looks += [
             partial(self._about_states, machine, stopping=stopping, at_rest=at_rest),
             self._about_datetime,
@@ -263,12 +263,22 @@ class BackupPlanner:
         return plan
 
     def _intent(
-        self, machine: Machine, disks: Mapping[str, Disk], *, stopping: bool, retire: bool, manifest: Document, planned: Sequence[Any], members: Members
+        self,
+        machine: Machine,
+        disks: Mapping[str, Disk],
+        complete: BackupSet | None,
+        *,
+        stopping: bool,
+        retire: bool,
+        manifest: Document,
+        planned: Sequence[Any],
+        members: Members,
     ) -> Intent:
         def saved() -> Sequence[RecoveryPoint]:
             return [point for point in members.found() if point]
 
-        older = [one for one in self._sets if one.moment != self.moment and one.method == IMAGE] if self._task["method"] == IMAGE else []
+        made_at = (complete.created_at if complete else "") or "9"
+        older = [one for one in self._sets if one.moment != self.moment and one.method == IMAGE and (one.created_at or "") < made_at]
         return Intent(
             self._task,
             self._target.name,
@@ -280,7 +290,7 @@ class BackupPlanner:
             retire=retire,
             manifest=manifest,
             saved=saved,
-            older=older,
+            older=older if self._task["method"] == IMAGE else (),
         )
 
     def _saving(self, machine: Machine, disks: Mapping[str, Disk], wish: Wish, attempt: int, count: int, manifest: Document) -> Saving:

@@ -428,7 +428,7 @@ class RestorePlanner:
         old = machine if machine and machine.disks.intersection(device.old for device in devices) else None
         wanted = self._wanted(self._was_on())
         self._target.carriers = [ref for device in devices[:1] for ref in (device.old, device.new.ref) if ref]
-        request = self._request(manifest, copy=False)
+        request = self._request(manifest, Strategy.REPLACE)
         intent = Intent(
             task,
             self._target.name,
@@ -472,7 +472,7 @@ class RestorePlanner:
         self._target.carriers = [device.new.ref for device in devices[:1]]
         self._wait_for_replacement(devices)
         wanted = Wanted(was_on=True, start=self._task["start"] != "stopped", delete_old=False, discard_volatile=False)
-        request = self._request(manifest, copy=route is Strategy.NEW)
+        request = self._request(manifest, route)
         intent = Intent(self._task, self._target.name, route, None, devices=devices, manifest=manifest, request=partial(self._body, request, devices))
         if machine is None:
             disks = RestoreDisks(self._target, identity, devices)
@@ -501,11 +501,9 @@ class RestorePlanner:
             self._wait_for_list()
             raise Conflict(f"{self._target} is being replaced by this restore; its disks were not listed yet. Nothing was changed. Run the task again.")
 
-    def _request(self, manifest: Document, *, copy: bool) -> Callable[[Sequence[Attachment], bool], object]:
-        without = frozenset(self._task["allow_lost"] or ())
-
+    def _request(self, manifest: Document, strategy: Strategy) -> Callable[[Sequence[Attachment], bool], object]:
         def request(attachments: Sequence[Attachment], as_before: bool) -> object:
-            changes = BuildChanges(self._task, copy=copy, as_before=as_before, without=without)
+            changes = BuildChanges(self._task, strategy, as_before)
             return self._provider.manifests.build_request(manifest, self._target.name, attachments, changes)
 
         return request
