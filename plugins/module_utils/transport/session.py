@@ -179,8 +179,8 @@ class HttpSession:
             session.mount(scheme, _adapter(requests.adapters.HTTPAdapter, connections))
         self._session = session
 
-    def exchange(self, method: str, url: str, *, limits: Limits, guarded: bool = True, **request: Any) -> Reply:
-        """The whole answer to one request; ``request`` is what requests takes. A redirect is an answer, and not followed.
+    def exchange(self, method: str, url: str, *, limits: Limits, guarded: bool = True, cert: Any = None, **request: Any) -> Reply:
+        """The whole answer to one request; ``request`` is what requests takes, ``cert`` another certificate than ours. No redirect is followed.
 
         Raises Unanswered. Immediately before the request leaves, the guard is asked, unless it is not ``guarded``; what it raises goes through.
         """
@@ -197,7 +197,7 @@ class HttpSession:
                 stream=True,
                 timeout=(min(limits.seconds, _CONNECT_TIMEOUT_S), limits.seconds),
                 verify=self._verify,
-                cert=self._cert,
+                cert=cert or self._cert,
                 # A token must not follow a redirect, and a redirected POST would arrive as a GET.
                 allow_redirects=False,
                 **request,

@@ -80,7 +80,6 @@ CHANGES: list[tuple[Call, str, dict[str, str], Any]] = [
         {},
         {"name": "n", "autoCreateSubnetworks": False},
     ),
-    (lambda c: c.insert_subnetwork(R, {"name": "n"}), f"POST {REGION}/subnetworks", {}, {"name": "n"}),
     (lambda c: c.stop_instance(Z, "v"), f"POST {ZONE}/instances/v/stop", {}, None),
     (lambda c: c.stop_instance(Z, "v", discard_local_ssd=False), f"POST {ZONE}/instances/v/stop", {"discardLocalSsd": "false"}, None),
     (lambda c: c.start_instance(Z, "v"), f"POST {ZONE}/instances/v/start", {}, None),
@@ -104,24 +103,12 @@ CHANGES: list[tuple[Call, str, dict[str, str], Any]] = [
         None,
     ),
     (lambda c: c.set_instance_labels(Z, "v", {"a": "b"}, "fp"), f"POST {ZONE}/instances/v/setLabels", {}, LABELS),
-    (
-        lambda c: c.set_deletion_protection(Z, "v", False),
-        f"POST {ZONE}/instances/v/setDeletionProtection",
-        {"deletionProtection": "false"},
-        None,
-    ),
     (lambda c: c.delete_instance(Z, "v"), f"DELETE {ZONE}/instances/v", {}, None),
     (
         lambda c: c.insert_instance(Z, {"name": "v", "tags": {"items": []}}, "projects/p/global/machineImages/m"),
         f"POST {ZONE}/instances",
         {"sourceMachineImage": "projects/p/global/machineImages/m"},
         {"name": "v", "tags": {"items": []}},
-    ),
-    (
-        lambda c: c.set_metadata(Z, "v", {"fingerprint": "fp", "items": [{"key": "k", "value": "v"}]}),
-        f"POST {ZONE}/instances/v/setMetadata",
-        {},
-        {"fingerprint": "fp", "items": [{"key": "k", "value": "v"}]},
     ),
 ]
 WITHOUT_ID: list[tuple[Call, str]] = [
@@ -187,11 +174,15 @@ READS: list[tuple[Call, str]] = [
     (lambda c: c.get_machine_image("x"), f"{GLOBAL}/machineImages/x"),
     (lambda c: c.get_instance_template("x"), f"{GLOBAL}/instanceTemplates/x"),
     (lambda c: c.get_address(R, "x"), f"{REGION}/addresses/x"),
-    (lambda c: c.get_zone("x"), f"{HERE}/zones/x"),
     (lambda c: c.get_region("x"), f"{HERE}/regions/x"),
+    (lambda c: c.get_snapshot("x", project="vault"), "/compute/v1/projects/vault/global/snapshots/x"),
     (lambda c: c.get_network("x"), f"{GLOBAL}/networks/x"),
+    (lambda c: c.get_network("x", project="host"), "/compute/v1/projects/host/global/networks/x"),
     (lambda c: c.get_subnetwork(R, "x"), f"{REGION}/subnetworks/x"),
-    (lambda c: c.get_disk_type(Z, "x"), f"{ZONE}/diskTypes/x"),
+    (lambda c: c.get_subnetwork(R, "x", project="host"), "/compute/v1/projects/host/regions/r/subnetworks/x"),
+    (lambda c: c.get_resource_policy(R, "x"), f"{REGION}/resourcePolicies/x"),
+    (lambda c: c.get_disk_type(objects.zone(Z), "x"), f"{ZONE}/diskTypes/x"),
+    (lambda c: c.get_disk_type(objects.region(R), "x"), f"{REGION}/diskTypes/x"),
     (lambda c: c.get_machine_type(Z, "x"), f"{ZONE}/machineTypes/x"),
 ]
 
@@ -221,7 +212,6 @@ LISTS: list[tuple[Call, str]] = [
     (lambda c: c.list_machine_images("f"), f"{GLOBAL}/machineImages"),
     (lambda c: c.list_instance_templates("f"), f"{GLOBAL}/instanceTemplates"),
     (lambda c: c.list_addresses(R, "f"), f"{REGION}/addresses"),
-    (lambda c: c.list_subnetworks(R, "f"), f"{REGION}/subnetworks"),
     (lambda c: c.list_operations(objects.zone(Z), "f"), f"{ZONE}/operations"),
     (lambda c: c.list_operations(objects.EVERYWHERE, "f"), f"{GLOBAL}/operations"),
 ]
