@@ -132,13 +132,14 @@ class Brake:
         """Tell of an answer that asks to slow down, and to come back after so many seconds."""
         with self._turn:
             self._refused_share += (1 - self._refused_share) * _WEIGHT
-            self._interval_s = self._interval_s or _FIRST_INTERVAL_S
             self._in_a_row += 1
+            if not self._interval_s:
+                self._change(_FIRST_INTERVAL_S)
+            # Requests that were under way already say nothing about the pace that was set meanwhile.
+            elif self._refused_share > _MANY and turn == self._changes:
+                self._change(min(self._interval_s * 2, _LONGEST_INTERVAL_S))
             if self._in_a_row >= _IN_A_ROW and after_s:
                 self._next_at = max(self._next_at, self._clock() + after_s)
-            # Requests that were under way already say nothing about the pace that was set meanwhile.
-            if self._refused_share > _MANY and turn == self._changes:
-                self._change(min(self._interval_s * 2, _LONGEST_INTERVAL_S))
 
     def _change(self, interval_s: float) -> None:
         self._interval_s = interval_s

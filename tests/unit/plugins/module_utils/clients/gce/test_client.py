@@ -255,6 +255,62 @@ def test_page_that_leads_back_to_itself_is_an_error() -> None:
         list(made.client.list_snapshots())
 
 
+def test_list_without_an_end_ends_with_the_task() -> None:
+    with bench(*(ok({"kind": "list", "items": [{"name": "a"}], "nextPageToken": str(number)}) for number in range(50)), wait_s=60) as made:
+        found = made.client.list_snapshots()
+        assert [next(found).name for _page in range(4)] == ["a"] * 4
+        made.clock.now += 60
+        with pytest.raises(WaitTimeout, match="could not be read to the end, 4 pages were"):
+            next(found)
+    assert len(made.sent) == 4
+
+
+AGGREGATED: list[tuple[Call, str, str]] = [
+    (lambda c: c.list_all_disks("f"), "disks", f"{HERE}/aggregated/disks"),
+    (lambda c: c.list_all_instances("f"), "instances", f"{HERE}/aggregated/instances"),
+]
+
+
+@pytest.mark.parametrize(("call", "collection", "path"), AGGREGATED, ids=["disks", "instances"])
+def test_list_of_all_places_reads_each_place_of_each_page(call: Call, collection: str, path: str) -> None:
+    nothing = {"warning": {"code": "NO_RESULTS_ON_PAGE", "message": "There are no results for scope 'zones/z-2' on this page."}}
+    here = {collection: [{"name": "a", "selfLink": "https://x/compute/v1/projects/p/zones/z-1/disks/a"}]}
+    around = {collection: [{"name": "b", "selfLink": "https://x/compute/v1/projects/p/regions/r/disks/b"}, {"name": "c"}]}
+    pages = [
+        {"items": {"zones/z-1": here, "zones/z-2": nothing}, "nextPageToken": "1"},
+        {"nextPageToken": "2"},
+        {"items": {"regions/r": around, "global": nothing, "zones/z-1": {}}},
+    ]
+    with bench(*(ok({"kind": "list", **page}) for page in pages)) as made:
+        found = list(call(made.client))
+    assert [item.name for item in found] == ["a", "b", "c"]
+    assert [item.place for item in found[:2]] == [objects.zone(Z), objects.region(R)]
+    assert made.sent == [f"GET {path}"] * 3
+    assert made.queries == [{"filter": "f", "maxResults": "500", **({"pageToken": token} if token else {})} for token in ("", "1", "2")]
+
+
+@pytest.mark.parametrize(("call", "collection", "path"), AGGREGATED, ids=["disks", "instances"])
+@pytest.mark.parametrize("code", ["UNREACHABLE", "PARTIAL_SUCCESS", "SOMETHING_NEW"])
+def test_list_of_all_places_that_lacks_one_is_an_error_that_names_it(call: Call, collection: str, path: str, code: str) -> None:
+    items = {"zones/z-1": {collection: [{"name": "a"}]}, "zones/z-2": {"warning": {"code": code, "message": "It is down."}}}
+    with bench(ok({"kind": "list", "items": items})) as made, pytest.raises(ProviderFailure, match="incomplete list") as failure:
+        list(call(made.client))
+    assert failure.value.message == f"could not read {collection} of all zones and regions in zones/z-2: incomplete list ({code}): It is down."
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize("said", [{"warning": {"code": "UNREACHABLE", "message": "zone z-2 is down."}}, {"unreachables": ["zones/z-2"]}])
+def test_list_of_all_places_that_is_not_complete_as_a_whole_is_an_error(said: dict[str, Any]) -> None:
+    with bench(ok({"kind": "list", "items": {}, **said})) as made, pytest.raises(ProviderFailure, match="incomplete list"):
+        list(made.client.list_all_disks())
+
+
+@pytest.mark.parametrize("page", [{}, {"items": []}, {"items": {"zones/z-1": []}}, {"items": {"zones/z-1": {"disks": {}}}}])
+def test_answer_that_is_no_list_of_places_is_no_empty_list(page: dict[str, Any]) -> None:
+    with bench(ok(page)) as made, pytest.raises(ProviderFailure, match="without a list"):
+        list(made.client.list_all_disks())
+
+
 def test_what_hangs_on_a_vm_is_read() -> None:
     replies = [
         {"items": [{"referrer": "https://x/compute/v1/projects/p/zones/z-1/instanceGroups/g"}]},
@@ -436,6 +492,10 @@ def test_message_names_one_resource_and_where_it_is() -> None:
     with bench(refused(403, "forbidden")) as made:
         error = pytest.raises(AuthenticationFailed, made.client.get_machine_image, "m").value
         other = pytest.raises(AuthenticationFailed, made.client.get_address, R, "a").value
+        policy = pytest.raises(AuthenticationFailed, made.client.get_resource_policy, R, "nightly").value
+        shared = pytest.raises(AuthenticationFailed, made.client.get_subnetwork, R, "s", "host").value
+    assert policy.message.startswith('could not read resource policy "nightly" in region r: ')
+    assert shared.message.startswith('could not read subnetwork "s" in region r of project host: ')
     assert error.message.startswith('could not read machine image "m": ')
     assert other.message.startswith('could not read address "a" in region r: ')
 
