@@ -20,7 +20,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. ``drop`` closes the connection instead; ``hold`` is waited for before; ``cut`` sends only so many bytes of the body."""
+    """One answer. ``drop`` closes the connection instead; ``hold`` is waited for before; ``cut`` sends only so many bytes of the body.
+
+    ``wire`` is sent as it is, instead of everything else. With ``pace_s``, all but the first ``at_once`` bytes of it leave one by one with
+    such a pause before each, until the client hangs up.
+    """
 
     status: int = 200
     body: str = '{"ok": true}'
@@ -28,6 +32,9 @@ class Reply:
     drop: bool = False
     hold: threading.Event | None = None
     cut: int | None = None
+    wire: bytes | None = None
+    pace_s: float = 0.0
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,17 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, replies: Sequence[Reply], tls: ssl.SSLContext | None) -> None:
-        self.replies, self.asked, self.connections, self.lock = list(replies), [], 0, threading.Lock()  # type: ignore[var-annotated]
+        self.replies, self.lock = list(replies), threading.Lock()
+        self.asked: list[Asked] = []
+        self.accepted: list[Any] = []
         self._tls = tls
+        self.ended = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         with self.lock:
-            self.connections += 1
+            self.accepted.append(address)
         return (self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) if self._tls else connection), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -68,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.number = self.server.connections
+        self.number = self.server.accepted.index(self.client_address) + 1
 
     def handle_one_request(self) -> None:
         with contextlib.suppress(ConnectionError, ssl.SSLError):
@@ -87,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.drop:
             self.close_connection = True
             return
+        if reply.wire is not None:
+            self._send_slowly(reply, reply.wire)
+            return
         payload = reply.body.encode()
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(payload)), **reply.headers}.items():
@@ -96,6 +109,15 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.cut is not None:
             self.close_connection = True
 
+    def _send_slowly(self, reply: Reply, wire: bytes) -> None:
+        self.close_connection = True
+        first = reply.at_once if reply.pace_s else len(wire)
+        self.wfile.write(wire[:first])
+        for byte in wire[first:]:
+            if self.server.ended.wait(reply.pace_s):
+                return
+            self.wfile.write(bytes([byte]))
+
     do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -104,11 +126,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class Served:
-    """A running server: its address, and what it was asked so far."""
+    """A running server: its address, what it was asked so far, and the addresses of the connections that it has accepted."""
 
     url: str
     port: int
     asked: list[Asked]
+    accepted: list[Any]
 
 
 @contextlib.contextmanager
@@ -119,8 +142,9 @@ def serve(*replies: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Served
     thread.start()
     try:
         port = server.server_address[1]
-        yield Served(f"{'https' if tls else 'http'}://127.0.0.1:{port}", port, server.asked)
+        yield Served(f"{'https' if tls else 'http'}://127.0.0.1:{port}", port, server.asked, server.accepted)
     finally:
+        server.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

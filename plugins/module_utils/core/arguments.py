@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from .options import COMMON, Option
 from .secrets import all_forms
 
 BackendOptions = Mapping[str, Mapping[str, Option]]
+
+# Line breaks, NUL and other control characters: no name and no word of an option holds them.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)

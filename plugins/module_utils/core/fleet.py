@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .errors import RecoveryError
+from .errors import Cancelled, RecoveryError
 
 T = TypeVar("T")
 
@@ -24,13 +24,20 @@ class TargetResult(Generic[T]):
     error: RecoveryError | None = None
 
 
-def perform_all(names: Sequence[str], perform: Callable[[str], T], max_parallel: int) -> list[TargetResult[T]]:
-    """The results in the order of ``names``. A bug in one target is raised, after all targets have ended."""
+def perform_all(names: Sequence[str], perform: Callable[[str], T], max_parallel: int, cancelled: Callable[[], bool] = lambda: False) -> list[TargetResult[T]]:
+    """The results in the order of ``names``. A bug in one target is raised, after all targets have ended.
+
+    A target whose turn comes when the task is ``cancelled`` ends with Cancelled, and nothing is done for it.
+    """
 
     def one(name: str) -> TargetResult[T]:
+        if cancelled():
+            return TargetResult(name, error=Cancelled("the task was cancelled before anything was done here."))
         try:
             return TargetResult(name, outcome=perform(name))
         except RecoveryError as error:
+            # Kept for the result, the calls that ended with it would keep their connections open until all targets have ended.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
             return TargetResult(name, error=error)
 
     with ThreadPoolExecutor(max_workers=max(1, max_parallel), thread_name_prefix="target") as pool:

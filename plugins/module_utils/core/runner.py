@@ -145,7 +145,7 @@ def _perform_task(make: Callable[[Task, Waiter], Backend], task: Task, report: R
 
     def one(name: str) -> Outcome:
         # A waiter each: putting one target back gives no other target a new deadline.
-        waiter, reports[name] = waiters[0].twin(), Report()
+        waiter = waiters[0].twin()
         waiters.append(waiter)
         if waiters[0].cancelled:  # Between the two lines above.
             waiter.cancel()
@@ -156,7 +156,8 @@ def _perform_task(make: Callable[[Task, Waiter], Backend], task: Task, report: R
         backend.validate(task.operation)
         targets = backend.targets()
         if targets:
-            return result_of_many(task, perform_all(targets, one, task["max_parallel"]), reports)
+            reports.update({name: Report() for name in targets})
+            return result_of_many(task, perform_all(targets, one, task["max_parallel"], lambda: waiters[0].cancelled), reports)
         return result_of(task, perform(backend, task, waiters[0], report))
 
 

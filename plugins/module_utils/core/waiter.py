@@ -59,6 +59,11 @@ class Waiter:
         return part
 
     @property
+    def clock(self) -> Callable[[], float]:
+        """The clock that this waiter goes by, for what has to go by the same."""
+        return self._clock
+
+    @property
     def remaining_s(self) -> float:
         """Seconds until the deadline, never below zero."""
         return max(0.0, self._deadline - self._clock())

@@ -1,34 +1,26 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON over HTTP for providers without an SDK: one session, time limits, TLS options, and repetition of what is safe to repeat."""
+"""JSON over HTTP for providers without an SDK: time limits, TLS options, and repetition of what is safe to repeat."""
 
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import InvalidRequest, MissingLibrary, OutcomeUnknown, ProviderFailure, RecoveryError
+from ..core.errors import InvalidRequest, OutcomeUnknown, ProviderFailure, RecoveryError
+from .failures import Unanswered, not_sent_again
 from .retry import Retry, TryAgain, retry_after_s
+from .session import HttpSession, Limits, Tls, server_of
+
+__all__ = ["Answer", "HttpTransport", "Query", "Tls"]
 
 _TOO_MANY_REQUESTS = 429
-_CONNECT_TIMEOUT_S = 10.0
 
 Query = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Tls:
-    """How the server is verified and how we identify ourselves; the paths are PEM files."""
-
-    verify: bool = True
-    ca_path: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +45,8 @@ class HttpTransport:
     """Sends requests to one server.
 
     ``translate`` turns an answer into the error that it means, None for a good one. ``authorization`` gives the value of the
-    Authorization header at the moment of sending. Proxies are taken from the environment, as requests does.
-    Raises MissingLibrary when requests is not installed.
+    Authorization header at the moment of sending. ``guarded`` requests ask the guard before they leave; a login need not. Proxies are
+    taken from the environment, as requests does. Raises MissingLibrary when requests is not installed.
     """
 
     def __init__(
@@ -66,29 +58,20 @@ class HttpTransport:
         retry: Retry,
         translate: Callable[[Answer], RecoveryError | None],
         authorization: Callable[[], str] | None = None,
+        guarded: bool = True,
     ) -> None:
-        try:
-            import requests
-            import urllib3
-        except ImportError as error:
-            raise MissingLibrary("it talks HTTP to the provider", library="requests", trace=traceback.format_exc()) from error
-        if not tls.verify:
-            # The user has decided; a warning with each request would only bury what matters.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._requests = requests
-        self._session = requests.Session()
+        self._session = HttpSession(tls, use="to talk to the provider")
         self._base_url = base_url
-        self._tls = tls
         self._timeout_s = timeout_s
         self._retry = retry
         self._translate = translate
         self._authorization = authorization
+        self._guarded = guarded
 
     @property
     def server(self) -> str:
         """Scheme, host and port: what may be shown of the address."""
-        parts = urlsplit(self._base_url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return server_of(self._base_url)
 
     def send(
         self,
@@ -103,58 +86,50 @@ class HttpTransport:
         """The answer to one request; ``repeatable`` says that sending it twice does what sending it once does.
 
         What is not repeatable is sent again only when the server cannot have acted: it was not reached, or it refused with 429.
-        Raises what ``translate`` makes of the answer; ProviderFailure when the server cannot be reached; OutcomeUnknown when a
-        request that is not repeatable, or is not a read, went out and no usable answer came back.
+        Before each attempt the guard is asked. Raises what it raises, and what ``translate`` makes of the answer; ProviderFailure when
+        the server cannot be reached; OutcomeUnknown when a request that is not repeatable, or is not a read, went out and no usable
+        answer came back; Cancelled for a read that is under way when the task is cancelled.
         """
+        earlier: RecoveryError | None = None
 
         def attempt() -> Answer:
+            nonlocal earlier
             if not repeatable:
                 # A pooled connection that the server has closed meanwhile looks like a lost answer. A fresh one does not.
                 self._session.close()
             try:
                 answer = self._exchange(method, path, query, body, form)
-            except self._requests.exceptions.RequestException as cause:
-                raise self._unanswered(method, cause, repeatable) from cause
-            except ValueError as cause:
-                # Its text may quote the credential or the proxy's address that it is about.
-                raise InvalidRequest(
-                    f"{self.server} cannot be asked: its address, a proxy variable or a credential holds characters that are not allowed there."
-                ) from cause
+            except Unanswered as failure:
+                if failure.acted and method != "GET":
+                    earlier = failure.error
+                raise self._meaning(method, failure, repeatable) from failure
+            except RecoveryError as refusal:
+                # The guard's: an earlier attempt of which nobody knows the outcome must not be hidden by it.
+                if earlier is None:
+                    raise
+                raise not_sent_again(refusal, earlier) from refusal
             return self._judge(answer, repeatable)
 
         return self._retry.run(attempt)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def _exchange(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None, form: Mapping[str, str] | None) -> Answer:
-        tls = self._tls
-        cert = (tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert
+        reads = method == "GET"
         # A read need not outlast the task. What may change something is given its time, because its answer tells what happened.
-        limit_s = min(self._timeout_s, max(1.0, self._retry.remaining_s())) if method == "GET" else self._timeout_s
-        response = self._session.request(
-            method,
-            self._base_url + path,
-            params=list(query),
-            json=body,
-            data=form,
-            # An auth callable also keeps requests from replacing the header by what it finds in a .netrc file.
-            auth=self._authorize,
-            timeout=(min(limit_s, _CONNECT_TIMEOUT_S), limit_s),
-            # Given with each request: on the session, REQUESTS_CA_BUNDLE in the environment would win over it.
-            verify=(tls.ca_path or True) if tls.verify else False,
-            cert=cert,
-            # A token must not follow a redirect, and a redirected POST would arrive as a GET.
-            allow_redirects=False,
-        )
-        text = response.content.decode("utf-8", "replace")
+        seconds = min(self._timeout_s, max(1.0, self._retry.remaining_s())) if reads else self._timeout_s
+        limits = Limits(seconds, changes=not reads, cancelled=self._retry.cancelled, remaining_s=self._retry.remaining_s)
+        headers = {"Authorization": self._authorization()} if self._authorization else {}
+        request = {"params": list(query), "json": body, "data": form, "headers": headers}
+        reply = self._session.exchange(method, self._base_url + path, limits=limits, guarded=self._guarded, **request)
+        text = reply.content.decode("utf-8", "replace")
         try:
             parsed = json.loads(text) if text.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):  # The second for lists within lists, some thousand deep.
             parsed = None
-        return Answer(response.status_code, response.headers, text, parsed)
-
-    def _authorize(self, request: Any) -> Any:
-        if self._authorization:
-            request.headers["Authorization"] = self._authorization()
-        return request
+        return Answer(reply.status_code, reply.headers, text, parsed)
 
     def _judge(self, answer: Answer, repeatable: bool) -> Answer:
         if 300 <= answer.status < 400:
@@ -172,20 +147,11 @@ class HttpTransport:
             raise TryAgain(error, retry_after_s(answer.headers.get("Retry-After")))
         raise self._unknown(error) from error
 
-    def _unanswered(self, method: str, cause: Exception, repeatable: bool) -> Exception:
+    def _meaning(self, method: str, failure: Unanswered, repeatable: bool) -> Exception:
         """What a missing answer means for whoever sent the request."""
-        kinds = self._requests.exceptions
-        if isinstance(cause, kinds.SSLError):
-            return ProviderFailure(f"the TLS connection to {self.server} failed: {_reason(cause)}. See validate_certs and ca_path.")
-        if isinstance(cause, (kinds.InvalidURL, kinds.InvalidSchema, kinds.MissingSchema, kinds.InvalidHeader)):
-            return InvalidRequest(f"{self.server} cannot be asked: {type(cause).__name__}.")
-        if _never_connected(cause):
-            through = " through the proxy" if isinstance(cause, kinds.ProxyError) else ""
-            return TryAgain(ProviderFailure(f"could not connect to {self.server}{through}: {_reason(cause)}.", transient=True))
-        how = f"within {self._timeout_s:g} s" if isinstance(cause, kinds.Timeout) else "before the connection broke"
-        error = ProviderFailure(f"{self.server} gave no whole answer {how}.", transient=True)
-        unknown = self._unknown(error)
-        return TryAgain(error if method == "GET" else unknown) if repeatable else unknown
+        acted = failure.acted and method != "GET"
+        error = self._unknown(failure.error) if acted else failure.error
+        return TryAgain(error) if failure.error.transient and (repeatable or not acted) else error
 
     @staticmethod
     def _unknown(error: RecoveryError) -> OutcomeUnknown:
@@ -199,29 +165,3 @@ def _place(location: str) -> str:
     except ValueError:
         return ""
     return f" to {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
-
-
-def _never_connected(cause: BaseException) -> bool:
-    """Whether the request cannot have reached the server: no connection was made to it, or to the proxy before it, or through that."""
-    reason: Any = cause
-    while reason is not None:
-        if type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError") or "Tunnel connection failed" in str(reason):
-            return True
-        reason = getattr(reason, "reason", None) or getattr(reason, "original_error", None) or next(iter(_causes(reason)), None)
-    return False
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    return [part for part in error.args if isinstance(part, BaseException)]
-
-
-def _reason(cause: Exception) -> str:
-    """The innermost words of a connection error; the outer ones repeat the whole URL."""
-    reason: Any = cause
-    while getattr(reason, "reason", None) or (getattr(reason, "args", None) and isinstance(reason.args[-1], Exception)):
-        reason = getattr(reason, "reason", None) or reason.args[-1]
-    text = str(reason.args[-1] if getattr(reason, "args", None) else reason)
-    if "WRONG_VERSION_NUMBER" in text:
-        return "the server does not speak TLS there; is the scheme http instead of https?"
-    # urllib3 begins with the object that failed, in one of two spellings.
-    return text.partition(">: ")[2] or text.partition("): ")[2] or text

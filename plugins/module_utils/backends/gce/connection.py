@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...clients.gce.client import GceClient
 from ...clients.gce.session import Credentials
 from ...core.arguments import Task
+from ...core.connection import check_address, check_tls_files, hide_password, one_word
 from ...core.errors import InvalidRequest
-from ...core.secrets import url_secrets
 from ...core.waiter import Waiter
-from ...transport.http import Tls
 from ...transport.retry import Retry
+from ...transport.session import Tls
 
 _KEY_FIELDS = ("client_email", "private_key", "token_uri")
 _WAYS = ("service_account_file", "service_account_contents", "access_token")
@@ -35,7 +33,7 @@ def connect(task: Task, waiter: Waiter) -> GceClient:
         api_url=_address(task),
         tls=_tls(task),
         timeout_s=task["request_timeout"],
-        retry=Retry(task["retries"], waiter.pause, lambda: waiter.remaining_s),
+        retry=Retry.within(waiter, task["retries"]),
         waiter=waiter,
         on_secret=task.hide,
         on_warning=task.warn,
@@ -53,18 +51,15 @@ def _credentials(task: Task) -> Credentials:
     if len(given) > 1:
         raise InvalidRequest(f"{' and '.join(given)} are given: give one of them.")
     if task["access_token"]:
-        return Credentials(access_token=_token(str(task["access_token"]).strip()))
+        token = one_word("access_token", task["access_token"])
+        if not token:
+            raise InvalidRequest("access_token is blank.")
+        return Credentials(access_token=token)
     if task["service_account_file"]:
         return Credentials(_key(task, f"service_account_file {task['service_account_file']}", _contents(task["service_account_file"])))
     if task["service_account_contents"]:
         return Credentials(_key(task, "service_account_contents", task["service_account_contents"]))
     return Credentials()
-
-
-def _token(token: str) -> str:
-    if not token or not (token.isascii() and token.isprintable()) or " " in token:
-        raise InvalidRequest("access_token must be one word of printable ASCII characters: it holds a space, a line break or another character.")
-    return token
 
 
 def _contents(path: str) -> str:
@@ -105,35 +100,14 @@ def _address(task: Task) -> str | None:
     url = str(task["api_url"] or "").strip()
     if not url:
         return None
-    for secret in url_secrets(url):
-        task.hide(secret)
+    hide_password(task, url)
     url = url if "://" in url else f"https://{url}"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise InvalidRequest("api_url is no URL of the form https://host:port.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise InvalidRequest("api_url must be a URL of the form https://host:port.")
-    if parts.username or parts.password:
-        raise InvalidRequest("api_url must not contain a user name or password: use service_account_file or access_token.")
-    if parts.query or parts.fragment:
-        raise InvalidRequest("api_url must not contain a query or a fragment.")
+    parts = check_address("api_url", url, instead="service_account_file or access_token")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         task.warn("api_url begins with http://, which shows the access token to the network.")
     return re.sub("/compute/v1$", "", url.rstrip("/")).rstrip("/")
 
 
 def _tls(task: Task) -> Tls:
-    for problem in _file_problems(task):
-        raise InvalidRequest(problem)
+    check_tls_files(task.options)
     return Tls(task["validate_certs"], task["ca_path"], task["client_cert"], task["client_key"])
-
-
-def _file_problems(task: Task) -> Iterable[str]:
-    if task["client_key"] and not task["client_cert"]:
-        yield "client_key is given without client_cert."
-    for name in ("ca_path", "client_cert", "client_key"):
-        path = task[name]
-        if path and not os.access(path, os.R_OK):
-            yield f"{name} {path} does not exist or cannot be read."

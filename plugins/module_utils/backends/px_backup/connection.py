@@ -5,27 +5,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...clients.px_backup.client import Login, PxBackupClient
 from ...core.arguments import Task
+from ...core.connection import check_address, check_tls_files, hide_password, one_line, one_word
 from ...core.errors import InvalidRequest
-from ...core.secrets import url_secrets
 from ...core.waiter import Waiter
-from ...transport.http import Tls
 from ...transport.retry import Retry
+from ...transport.session import Tls
 
 _SSL_NAMES = {"validate_certs": "validate_certs", "ca_path": "ca_cert", "client_cert": "client_cert", "client_key": "client_key"}
 
 
 def connect(task: Task, waiter: Waiter) -> PxBackupClient:
     """A client for the task's server and organization; it sends nothing yet. Raises InvalidRequest."""
-    token = (task["token"] or "").strip() or None
-    if token:
-        _check_token(token)
+    token = one_word("token", task["token"]) or None
     return PxBackupClient(
         _address(task, "api_url"),
         _path_part("org_id", task["org_id"]),
@@ -33,7 +28,7 @@ def connect(task: Task, waiter: Waiter) -> PxBackupClient:
         login=_login(task, token),
         tls=_tls(task),
         timeout_s=task["request_timeout"],
-        retry=Retry(task["retries"], waiter.pause, lambda: waiter.remaining_s),
+        retry=Retry.within(waiter, task["retries"]),
         on_secret=task.hide,
     )
 
@@ -52,16 +47,11 @@ def _path_part(option: str, value: str) -> str:
     return value
 
 
-def _check_token(token: str) -> None:
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise InvalidRequest("token must be one word of printable ASCII characters: it holds a space, a line break or another character.")
-
-
 def _login(task: Task, token: str | None) -> Login | None:
     given = {name: task[name] for name in ("auth_url", "username", "password")}
     missing = [name for name, value in given.items() if not value]
     if not missing:
-        return Login(_address(task, "auth_url"), given["username"], given["password"])
+        return Login(_address(task, "auth_url"), one_line("username", given["username"]), one_line("password", given["password"]))
     if not token:
         also = f" ({', '.join(missing)} missing)" if len(missing) < len(given) else ""
         raise InvalidRequest(
@@ -75,29 +65,17 @@ def _login(task: Task, token: str | None) -> Login | None:
 
 def _address(task: Task, option: str) -> str:
     url = str(task[option]).strip()
-    for secret in url_secrets(url):
-        task.hide(secret)
+    hide_password(task, url)
     if "://" not in url:
         task.warn(f"{option} names no scheme: http:// is assumed, which shows the token to the network. Write https:// where the server offers it.")
         url = f"http://{url}"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise InvalidRequest(f"{option} is no URL of the form https://host:port.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise InvalidRequest(f"{option} must be a URL of the form https://host:port.")
-    if parts.username or parts.password:
-        raise InvalidRequest(f"{option} must not contain a user name or password: use token, or username and password.")
-    if parts.query or parts.fragment:
-        raise InvalidRequest(f"{option} must not contain a query or a fragment.")
+    check_address(option, url, instead="token, or username and password")
     return url.rstrip("/")
 
 
 def _tls(task: Task) -> Tls:
     options = {name: _one_of(task, name, spelled) for name, spelled in _SSL_NAMES.items()}
-    for problem in _file_problems(options):
-        raise InvalidRequest(problem)
+    check_tls_files(options)
     return Tls(options["validate_certs"], options["ca_path"], options["client_cert"], options["client_key"])
 
 
@@ -110,12 +88,3 @@ def _one_of(task: Task, name: str, spelled: str) -> Any:
     if here != default:
         raise InvalidRequest(f"{name} and ssl_config.{spelled} contradict each other: give one of them.")
     return there
-
-
-def _file_problems(options: dict[str, Any]) -> Iterable[str]:
-    if options["client_key"] and not options["client_cert"]:
-        yield "client_key is given without client_cert."
-    for name in ("ca_path", "client_cert", "client_key"):
-        path = options[name]
-        if path and not os.access(path, os.R_OK):
-            yield f"{name} {path} does not exist or cannot be read."

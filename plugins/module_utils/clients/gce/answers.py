@@ -29,6 +29,8 @@ _SHORTEST_SECRET = 8
 _IN_USE = ("resourceinuse",)
 _OUT_OF_STOCK = ("zoneresourcepoolexhausted", "resourcepoolexhausted", "stockout", "insufficientcapacity")
 _QUOTA = ("quotaexceeded", "limitexceeded", "dailylimitexceeded", "quotalimitexceeded")
+_SHARED_LIMITS = ("ratelimitexceeded", "userratelimitexceeded")
+_OWN_LIMITS = ("resourceoperationrateexceeded", "operationrateexceeded", "concurrentoperationsquotaexceeded")
 _CHANGED = ("conditionnotmet", "fingerprintmismatch", "preconditionfailed")
 
 _STOCK_ADVICE = "Google has no such capacity there now: try again later, or in another zone."
@@ -57,10 +59,7 @@ class _Meaning(NamedTuple):
 _BY_REASON: dict[str, _Meaning] = {
     **dict.fromkeys(_QUOTA, _Meaning(ProviderFailure, advice=_QUOTA_ADVICE)),
     **dict.fromkeys(_CHANGED, _Meaning(Conflict)),
-    **dict.fromkeys(
-        ("ratelimitexceeded", "userratelimitexceeded", "resourceoperationrateexceeded", "operationrateexceeded", "concurrentoperationsquotaexceeded"),
-        _Meaning(RateLimited, True, _RATE_ADVICE),
-    ),
+    **dict.fromkeys((*_SHARED_LIMITS, *_OWN_LIMITS), _Meaning(RateLimited, True, _RATE_ADVICE)),
     "resourcenotready": _Meaning(Conflict, True),
     **dict.fromkeys(("alreadyexists", "resourcealreadyexists"), _Meaning(Conflict)),
     **dict.fromkeys(("notfound", "resourcenotfound"), _Meaning(NotFound)),
@@ -152,6 +151,11 @@ def is_out_of_stock(error: RecoveryError) -> bool:
 def is_fingerprint_mismatch(error: RecoveryError) -> bool:
     """Whether someone else changed the resource since its fingerprint was read."""
     return _plain(error.code) in _CHANGED or error.http_status == 412
+
+
+def is_shared_limit(error: RecoveryError) -> bool:
+    """Whether all requests of the project are limited, and not those on one resource."""
+    return _plain(error.code) in _SHARED_LIMITS or (error.http_status == 429 and _plain(error.code) not in _OWN_LIMITS)
 
 
 def is_in_use(error: RecoveryError) -> bool:

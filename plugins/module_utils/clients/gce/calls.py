@@ -9,14 +9,16 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from ...core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
+from ...transport.failures import not_sent_again
 from ...transport.retry import Retry, TryAgain
 from .answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
 from .objects import Operation, Place, Wire, operation
 from .sdk import Change, GceSdk
-from .session import GceSession
+from .session import GceSession, limited
 
 T = TypeVar("T")
 
@@ -24,8 +26,7 @@ _LONGEST_PAGE = 500
 _PART = re.compile(r"[\w.:~-]+", re.ASCII)
 _WORDS = {
     "insert": "create", "setLabels": "set the labels of", "attachDisk": "attach a disk to", "detachDisk": "detach a disk from",
-    "setDiskAutoDelete": "set autoDelete of a disk of", "setDeletionProtection": "set the deletion protection of",
-    "setMetadata": "set the metadata of", "startWithEncryptionKey": "start",
+    "setDiskAutoDelete": "set autoDelete of a disk of", "startWithEncryptionKey": "start",
 }  # fmt: skip
 
 
@@ -33,7 +34,8 @@ class GceCalls:
     """One project's requests.
 
     Reads do not go through the SDK: it drops the fields that it does not know, and takes several times as long for a list.
-    All methods raise what the answer means; a change of which nobody knows whether it was carried out raises OutcomeUnknown.
+    All methods raise what the answer means, and what the guard raises before a request leaves; a change of which nobody knows whether it
+    was carried out raises OutcomeUnknown.
     """
 
     def __init__(self, project: str, session: GceSession, sdk: GceSdk, *, timeout_s: float, retry: Retry, on_secret: Callable[[str], None]) -> None:
@@ -45,6 +47,14 @@ class GceCalls:
         self._on_secret = on_secret
         self.acted = False
 
+    def for_target(self, retry: Retry) -> GceCalls:
+        """The same project over the same session, within the limits of another target; what the others did does not count as done here."""
+        return GceCalls(self.project, self._session, self._sdk, timeout_s=self._timeout_s, retry=retry, on_secret=self._on_secret)
+
+    def close(self) -> None:
+        """Close the connections of the session, which all targets share."""
+        self._session.close()
+
     def read(self, what: str, *path: str, project: str | None = None, body: Wire | None = None, **query: Any) -> Wire:
         """GET {path}, or POST with a body where the API reads so: the answer's JSON. ``path`` begins after the project; its parts are names."""
         url = self._url(path, project)
@@ -52,7 +62,8 @@ class GceCalls:
         def send() -> Wire:
             # A read need not outlast the task.
             limit_s = min(self._timeout_s, max(1.0, self._retry.remaining_s()))
-            return self._raw("POST" if body is not None else "GET", url, query, body, limit_s)
+            with limited(limit_s, self._retry, changes=False):
+                return self._raw("POST" if body is not None else "GET", url, query, body)
 
         try:
             return self._repeat(f"read {what}", send, changes=False)
@@ -78,20 +89,29 @@ class GceCalls:
     def pages(self, what: str, *path: str, filter: str | None = None, body: Wire | None = None) -> Iterator[Wire]:
         """GET {path} page by page: every item. An empty page is not the end.
 
-        Raises ProviderFailure for a list that Google says is not complete: what is not listed there may well exist.
+        Raises ProviderFailure for a list that Google says is not complete: what is not listed there may well exist. Raises WaitTimeout
+        when the deadline passes before the last page.
         """
+        return self._pages(what, path, filter, body, lambda page: self._items(what, page))
+
+    def aggregated(self, what: str, collection: str, filter: str | None = None) -> Iterator[Wire]:
+        """GET aggregated/{collection} page by page: every item of every zone and region. Raises as ``pages``, naming the part that is missing."""
+        return self._pages(what, ("aggregated", collection), filter, None, lambda page: self._items_of_scopes(what, collection, page))
+
+    def _pages(self, what: str, path: Iterable[str], filter: str | None, body: Wire | None, items: Callable[[Wire], Iterable[Wire]]) -> Iterator[Wire]:
         token, seen = "", set[str]()
         while True:
             query = {name: value for name, value in (("filter", filter), ("pageToken", token)) if value}
             page = self.read(what, *path, body=body, maxResults=_LONGEST_PAGE, **query)
-            self._check_page(what, page)
-            yield from page.get("items", ())
+            yield from items(page)
             token = str(page.get("nextPageToken") or "")
             if not token:
                 return
             if token in seen:
                 raise ProviderFailure(f"could not read {what}: incomplete list, {self._session.server} gives the same page again and again.")
             seen.add(token)
+            if self._retry.remaining_s() <= 0:
+                raise WaitTimeout(f"the deadline passed: {what} could not be read to the end, {len(seen)} pages were.", transient=True)
 
     def change(self, place: Place, collection: str, action: str, name: str = "", *, body: Wire | None = None, raw: bool = False, **query: Any) -> Operation:
         """POST {place}/{collection}/{name}/{action}, or for insert and delete POST and DELETE without it: the operation that Google began.
@@ -109,10 +129,9 @@ class GceCalls:
             self._on_secret(key)
 
         def send() -> Operation:
-            if by_sdk:
-                wire = by_sdk(self._timeout_s)
-            else:
-                wire = self._raw("DELETE" if action == "delete" else "POST", url, query, body, self._timeout_s)
+            # It is given its time even past the deadline, because its answer tells what happened.
+            with limited(self._timeout_s, self._retry, changes=True):
+                wire = by_sdk() if by_sdk else self._raw("DELETE" if action == "delete" else "POST", url, query, body)
             if not wire.get("name"):
                 raise Trouble(ProviderFailure(f"{self._session.server} answered without an operation.", transient=True), acted=True)
             return operation(wire)
@@ -127,9 +146,14 @@ class GceCalls:
         self.acted = True
         return begun
 
+    def place_to_hold(self) -> AbstractContextManager[bool]:
+        """Whether one more request may be held by the server for minutes."""
+        return self._session.place_to_hold()
+
     def operation(self, seen: Operation, *, hold: bool, timeout_s: float) -> Operation:
         """POST {place}/operations/{name}/wait, or GET without ``hold``, once. Raises Trouble."""
-        wire = self._sdk.operation("wait" if hold else "get", seen.place, self.project, seen.name, timeout_s)
+        with limited(timeout_s, self._retry, changes=False):
+            wire = self._sdk.operation("wait" if hold else "get", seen.place, self.project, seen.name)
         if wire.get("name") != seen.name:
             raise Trouble(ProviderFailure(f"{self._session.server} answered without the operation {seen.name}.", transient=True))
         return operation(wire)
@@ -138,22 +162,23 @@ class GceCalls:
     def timeout_s(self) -> float:
         return self._timeout_s
 
-    def _raw(self, method: str, url: str, query: Mapping[str, Any], body: Wire | None, limit_s: float) -> Wire:
+    def _raw(self, method: str, url: str, query: Mapping[str, Any], body: Wire | None) -> Wire:
         params = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in query.items()}
         sent: dict[str, Any] = {"data": json.dumps(body), "headers": {"Content-Type": "application/json"}} if body is not None else {}
-        return self._session.exchange(method, url, params=params, timeout=limit_s, **sent)[1]
+        return self._session.exchange(method, url, params=params, **sent)[1]
 
     def _repeat(self, what: str, send: Callable[[], T], *, changes: bool, secrets: Iterable[str] = ()) -> T:
-        acted = False
+        earlier: RecoveryError | None = None
 
         def attempt() -> T:
-            nonlocal acted
+            nonlocal earlier
             try:
                 return send()
             except Trouble as trouble:
-                acted = acted or (changes and trouble.acted)
                 error = self.told(trouble.error, f"could not {what}", secrets)
-                if acted and not isinstance(error, (Conflict, NotFound)):
+                if changes and trouble.acted:
+                    earlier = error
+                if earlier and not isinstance(error, (Conflict, NotFound)):
                     # An earlier attempt may have been carried out, whatever this one was told.
                     failure: RecoveryError = unknown(error)
                 else:
@@ -161,6 +186,11 @@ class GceCalls:
                 if error.transient:
                     raise TryAgain(failure, trouble.after_s) from trouble
                 raise failure from trouble
+            except RecoveryError as refusal:
+                # The guard's: an earlier attempt of which nobody knows the outcome must not be hidden by it.
+                if earlier is None:
+                    raise
+                raise not_sent_again(refusal, earlier) from refusal
 
         return self._retry.run(attempt)
 
@@ -176,15 +206,34 @@ class GceCalls:
                 raise InvalidRequest(f'"{part}" is no name that Compute Engine knows: it cannot be part of an address.')
         return f"{self._session.base_url}/compute/v1/{'/'.join(parts)}"
 
-    def _check_page(self, what: str, page: Wire) -> None:
+    def _items(self, what: str, page: Wire) -> list[Wire]:
+        """The items of a page. Raises ProviderFailure for what is no list, or not a complete one."""
         items = page.get("items", [])
         if not ("kind" in page or "items" in page) or not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise ProviderFailure(f"could not read {what}: {self._session.server} answered without a list.", transient=True)
-        said = page.get("warning") or {}
-        code = str(said.get("code") or "")
-        if page.get("unreachables") or (code and code != "NO_RESULTS_ON_PAGE" and not code.startswith("DEPRECATED")):
-            text = str(said.get("message") or "a part of it was not reached").rstrip(".")
-            raise ProviderFailure(f"could not read {what}: incomplete list ({code or 'UNREACHABLE'}): {text}.", code=code or "UNREACHABLE", transient=True)
+        _refuse_part(what, page)
+        return items
+
+    def _items_of_scopes(self, what: str, collection: str, page: Wire) -> list[Wire]:
+        """The items of all zones and regions on a page of an aggregated list."""
+        scopes = page.get("items", {})
+        if not ("kind" in page or "items" in page) or not isinstance(scopes, dict) or not all(isinstance(part, dict) for part in scopes.values()):
+            raise ProviderFailure(f"could not read {what}: {self._session.server} answered without a list.", transient=True)
+        _refuse_part(what, page)
+        found: list[Wire] = []
+        for scope, part in scopes.items():
+            _refuse_part(f"{what} in {scope}", part)
+            found += self._items(f"{what} in {scope}", {"items": part.get(collection, [])})
+        return found
+
+
+def _refuse_part(what: str, page: Wire) -> None:
+    """Raise ProviderFailure for a list of which Google says that a part is missing."""
+    said = page.get("warning") or {}
+    code = str(said.get("code") or "")
+    if page.get("unreachables") or (code and code != "NO_RESULTS_ON_PAGE" and not code.startswith("DEPRECATED")):
+        text = str(said.get("message") or "a part of it was not reached").rstrip(".")
+        raise ProviderFailure(f"could not read {what}: incomplete list ({code or 'UNREACHABLE'}): {text}.", code=code or "UNREACHABLE", transient=True)
 
 
 def where(place: Place) -> str:

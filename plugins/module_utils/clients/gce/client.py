@@ -10,10 +10,12 @@ SDK, except the insertion of an instance: its body is a saved manifest, of which
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 
 from ...core.waiter import Waiter
 from ...transport.http import Tls
-from ...transport.retry import Retry
+from ...transport.retry import Brake, Retry
 from . import objects
 from .calls import GceCalls
 from .objects import EVERYWHERE, Operation, Place, Wire
@@ -24,7 +26,7 @@ from .session import Credentials, GceSession
 
 
 class GceClient(GceReader):
-    """One project of Compute Engine. Threads may share a client for reads and changes; its pool holds 10 connections.
+    """One project of Compute Engine. Threads may share a client for reads and changes; it has at most 64 connections.
 
     Each change gives the operation that Google began; ``wait`` waits for it. All of them raise the errors of ``core.errors`` that the
     answer means: NotFound from the deletion of something absent, OutcomeUnknown when nobody knows whether a change was carried out.
@@ -46,10 +48,29 @@ class GceClient(GceReader):
         on_secret: Callable[[str], None],
         on_warning: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        session = GceSession(credentials, api_url=api_url, tls=tls, timeout_s=timeout_s, on_secret=on_secret)
-        super().__init__(GceCalls(project, session, GceSdk(session), timeout_s=timeout_s, retry=retry, on_secret=on_secret))
-        self._operations = GceOperations(self._calls, waiter, on_warning)
-        self._change = self._calls.change
+        session = GceSession(credentials, api_url=api_url, tls=tls, timeout_s=timeout_s, on_secret=on_secret, brake=Brake(waiter.clock))
+        self._retry, self._on_warning = replace(retry, cancelled=lambda: waiter.cancelled), on_warning
+        self._bind(GceCalls(project, session, GceSdk(session), timeout_s=timeout_s, retry=self._retry, on_secret=on_secret), waiter)
+
+    def _bind(self, calls: GceCalls, waiter: Waiter) -> None:
+        super().__init__(calls)
+        self._operations = GceOperations(calls, waiter, self._on_warning)
+        self._change = calls.change
+
+    def for_target(self, waiter: Waiter) -> GceClient:
+        """A client for one of many targets of the same task: with the deadline and the cancellation of ``waiter``, and an ``acted`` of its own.
+
+        Token, connections, Google's SDK and the brake that a request to slow down puts on are those of this client; closing this one
+        closes them for all.
+        """
+        target = copy(self)
+        target._retry = Retry.within(waiter, self._retry.retries, self._retry.jitter)
+        target._bind(self._calls.for_target(target._retry), waiter)
+        return target
+
+    def close(self) -> None:
+        """Close the connections, when the task has ended. A request after that makes a new one."""
+        self._calls.close()
 
     def acted(self) -> bool:
         """Whether a change was accepted, or may have been, since this client was made."""
@@ -139,10 +160,6 @@ class GceClient(GceReader):
         """POST global/networks"""
         return self._change(EVERYWHERE, "networks", "insert", body=body)
 
-    def insert_subnetwork(self, region: str, body: Wire) -> Operation:
-        """POST regions/{region}/subnetworks"""
-        return self._change(objects.region(region), "subnetworks", "insert", body=body)
-
     def insert_instance(self, zone: str, body: Wire, source_machine_image: str | None = None) -> Operation:
         """POST zones/{zone}/instances?sourceMachineImage=, as plain JSON so that no field of ``body`` is dropped."""
         return self._change(objects.zone(zone), "instances", "insert", body=body, raw=True, sourceMachineImage=source_machine_image)
@@ -176,14 +193,6 @@ class GceClient(GceReader):
     def set_instance_labels(self, zone: str, name: str, labels: Mapping[str, str], fingerprint: str) -> Operation:
         """POST zones/{zone}/instances/{name}/setLabels"""
         return self._change(objects.zone(zone), "instances", "setLabels", name, body=_labels(labels, fingerprint))
-
-    def set_deletion_protection(self, zone: str, name: str, on: bool) -> Operation:
-        """POST zones/{zone}/instances/{name}/setDeletionProtection?deletionProtection="""
-        return self._change(objects.zone(zone), "instances", "setDeletionProtection", name, deletionProtection=on)
-
-    def set_metadata(self, zone: str, name: str, body: Wire) -> Operation:
-        """POST zones/{zone}/instances/{name}/setMetadata: replaces all of it; ``body`` has the fingerprint."""
-        return self._change(objects.zone(zone), "instances", "setMetadata", name, body=body)
 
 
 def _labels(labels: Mapping[str, str], fingerprint: str) -> Wire:

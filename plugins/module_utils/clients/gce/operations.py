@@ -17,11 +17,11 @@ from .objects import Operation
 # Google holds the request for up to two minutes.
 _LONGEST_HOLD_S = 130.0
 _SHORTEST_HOLD_S = 1.0
-_NOISE = ("DEPRECATED", "NO_RESULTS_ON_PAGE", "EXPERIMENTAL_TYPE_USED")
+_NOISE = ("NO_RESULTS_ON_PAGE", "EXPERIMENTAL_TYPE_USED")
 
 
 class GceOperations:
-    """Waits for operations until the deadline of ``waiter``. ``on_warning`` is told what Google warned of, deprecations apart."""
+    """Waits for operations until the deadline of ``waiter``. ``on_warning`` is told what Google warned of, such as a deprecated image."""
 
     def __init__(self, calls: GceCalls, waiter: Waiter, on_warning: Callable[[str], None]) -> None:
         self._calls = calls
@@ -80,16 +80,17 @@ class GceOperations:
         return finished
 
     def _look(self, seen: Operation, remaining_s: float) -> Operation:
-        if remaining_s <= 0:
-            # The last look must not be held.
-            return self._calls.operation(seen, hold=False, timeout_s=self._calls.timeout_s)
-        return self._calls.operation(seen, hold=True, timeout_s=min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, remaining_s)))
+        with self._calls.place_to_hold() as free:
+            # The last look must not be held, nor may all connections be.
+            if remaining_s <= 0 or not free:
+                return self._calls.operation(seen, hold=False, timeout_s=self._calls.timeout_s)
+            return self._calls.operation(seen, hold=True, timeout_s=min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, remaining_s)))
 
     def _finished(self, operation: Operation, what: str) -> Operation:
         for warning in operation.wire.get("warnings") or ():
             code = str(warning.get("code") or "")
             if not code.startswith(_NOISE):
-                self._on_warning(f"Google warned ({what}): {warning.get('message') or code} ({code}).")
+                self._on_warning(f"Google warned ({what}): {str(warning.get('message') or code).rstrip('.')} ({code}).")
         error = operation_failure(operation.wire)
         if error:
             raise self._calls.told(error, f"{what} failed")

@@ -38,6 +38,9 @@ class GceReader:
         wire = self._calls.find(what, *place.path.split("/"), *collection.split("/"), name, project=project)
         return None if wire is None else parse(wire)
 
+    def _everywhere(self, parse: Callable[[Wire], T], collection: str, filter: str | None) -> Iterator[T]:
+        return map(parse, self._calls.aggregated(f"{collection} of all zones and regions", collection, filter))
+
     def _many(self, parse: Callable[[Wire], T], place: Place, collection: str, filter: str | None = None) -> Iterator[T]:
         return map(parse, self._calls.pages(f"{collection}{where(place)}", *place.path.split("/"), collection, filter=filter))
 
@@ -49,6 +52,10 @@ class GceReader:
         """GET zones/{zone}/instances"""
         return self._many(objects.instance, objects.zone(zone), "instances", filter)
 
+    def list_all_instances(self, filter: str | None = None) -> Iterator[Instance]:
+        """GET aggregated/instances: those of all zones. Raises ProviderFailure, naming the zone, when one is missing."""
+        return self._everywhere(objects.instance, "instances", filter)
+
     def get_disk(self, place: Place, name: str) -> Disk | None:
         """GET zones/{zone}/disks/{name}, or regions/{region}/disks/{name}; ``wire`` has every field."""
         return self._one(objects.disk, place, "disks", name)
@@ -57,9 +64,13 @@ class GceReader:
         """GET zones/{zone}/disks, or regions/{region}/disks"""
         return self._many(objects.disk, place, "disks", filter)
 
-    def get_snapshot(self, name: str) -> Snapshot | None:
-        """GET global/snapshots/{name}"""
-        return self._one(objects.snapshot, objects.EVERYWHERE, "snapshots", name)
+    def list_all_disks(self, filter: str | None = None) -> Iterator[Disk]:
+        """GET aggregated/disks: those of all zones and regions. Raises ProviderFailure, naming the zone or region, when one is missing."""
+        return self._everywhere(objects.disk, "disks", filter)
+
+    def get_snapshot(self, name: str, project: str | None = None) -> Snapshot | None:
+        """GET global/snapshots/{name}, of another project where one is given"""
+        return self._one(objects.snapshot, objects.EVERYWHERE, "snapshots", name, project=project)
 
     def list_snapshots(self, filter: str | None = None) -> Iterator[Snapshot]:
         """GET global/snapshots"""
@@ -101,10 +112,6 @@ class GceReader:
         """GET regions/{region}/addresses"""
         return self._many(objects.address, objects.region(region), "addresses", filter)
 
-    def get_zone(self, name: str) -> Resource | None:
-        """GET zones/{name}"""
-        return self._named("zones", name)
-
     def get_region(self, name: str) -> Resource | None:
         """GET regions/{name}; ``wire["quotas"]`` are its quotas."""
         return self._named("regions", name)
@@ -113,21 +120,21 @@ class GceReader:
         """GET the project itself; ``wire["quotas"]`` are its global quotas. Raises NotFound."""
         return objects.resource(self._calls.read(f"project {self.project}"))
 
-    def get_network(self, name: str) -> Resource | None:
-        """GET global/networks/{name}"""
-        return self._one(objects.resource, objects.EVERYWHERE, "networks", name)
+    def get_network(self, name: str, project: str | None = None) -> Resource | None:
+        """GET global/networks/{name}, of the host project of a Shared VPC where one is given"""
+        return self._one(objects.resource, objects.EVERYWHERE, "networks", name, project=project)
 
-    def get_subnetwork(self, region: str, name: str) -> Resource | None:
-        """GET regions/{region}/subnetworks/{name}"""
-        return self._one(objects.resource, objects.region(region), "subnetworks", name)
+    def get_subnetwork(self, region: str, name: str, project: str | None = None) -> Resource | None:
+        """GET regions/{region}/subnetworks/{name}, of the host project of a Shared VPC where one is given"""
+        return self._one(objects.resource, objects.region(region), "subnetworks", name, project=project)
 
-    def list_subnetworks(self, region: str, filter: str | None = None) -> Iterator[Resource]:
-        """GET regions/{region}/subnetworks"""
-        return self._many(objects.resource, objects.region(region), "subnetworks", filter)
+    def get_resource_policy(self, region: str, name: str) -> Resource | None:
+        """GET regions/{region}/resourcePolicies/{name}: a schedule or a placement; ``wire`` has every field."""
+        return self._one(objects.resource, objects.region(region), "resourcePolicies", name)
 
-    def get_disk_type(self, zone: str, name: str) -> Resource | None:
-        """GET zones/{zone}/diskTypes/{name}"""
-        return self._one(objects.resource, objects.zone(zone), "diskTypes", name)
+    def get_disk_type(self, place: Place, name: str) -> Resource | None:
+        """GET zones/{zone}/diskTypes/{name}, or regions/{region}/diskTypes/{name}"""
+        return self._one(objects.resource, place, "diskTypes", name)
 
     def get_machine_type(self, zone: str, name: str) -> Resource | None:
         """GET zones/{zone}/machineTypes/{name}"""

@@ -16,10 +16,9 @@ from typing import Any
 from ...core.errors import MissingLibrary, ProviderFailure
 from .answers import Trouble
 from .objects import REGION, Place, Wire
-from .session import GceSession
+from .session import LIBRARY, GceSession
 
-LIBRARY = "google-cloud-compute"
-_USE = "it sends changes to Compute Engine"
+_USE = "to send changes to Compute Engine"
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class GceSdk:
         with self._lock:
             return parameter in _fields(self._request_class(change))
 
-    def send(self, change: Change, project: str, query: Mapping[str, Any]) -> Callable[[float], Wire] | None:
-        """How to send the change within seconds; None when the SDK does not know all fields of the body, and so would lose some."""
+    def send(self, change: Change, project: str, query: Mapping[str, Any]) -> Callable[[], Wire] | None:
+        """How to send the change; None when the SDK does not know all fields of the body, and so would lose some."""
         with self._lock:
             made = self._request_class(change)
             fields = _fields(made)
@@ -85,23 +84,23 @@ class GceSdk:
             except json_format.ParseError:
                 return None
             call = getattr(self._service(change.service), f"{_snake(change.action)}_unary")
-        return lambda timeout_s: self._wire(call, request, timeout_s)
+        return lambda: self._wire(call, request)
 
-    def operation(self, action: str, place: Place, project: str, name: str, timeout_s: float) -> Wire:
+    def operation(self, action: str, place: Place, project: str, name: str) -> Wire:
         """POST {place}/operations/{name}/wait, or GET {place}/operations/{name}: the operation as it is now. Raises Trouble."""
         with self._lock:
             call = getattr(self._service(f"{_capital(place.scope)}Operations"), action)
         request = {"project": project, "operation": name, **({place.scope: place.name} if place.name else {})}
-        return self._wire(call, request, timeout_s)
+        return self._wire(call, request)
 
-    def _wire(self, call: Any, request: Any, timeout_s: float) -> Wire:
+    def _wire(self, call: Any, request: Any) -> Wire:
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
 
         json_format = _json_format()
         try:
-            # The SDK's own repetition knows neither our deadline nor cancellation, and repeats no change at all.
-            answer = call(request=request, retry=None, timeout=timeout_s)
+            # The SDK's own repetition knows neither our deadline nor cancellation, and repeats no change at all. The session has the time limit.
+            answer = call(request=request, retry=None)
         except (json_format.ParseError, GoogleAPIError) as cause:
             message = f"{self._session.server} answered with something that {LIBRARY} cannot read."
             raise Trouble(ProviderFailure(message, transient=True), acted=True) from cause
@@ -131,7 +130,10 @@ class GceSdk:
 
 def singular(collection: str) -> str:
     """The word for one resource of a collection."""
-    return collection[:-2] if collection.endswith("sses") else collection[:-1] if collection.endswith("s") else collection
+    for ending, short in (("sses", "ss"), ("ies", "y"), ("s", "")):
+        if collection.endswith(ending):
+            return collection[: -len(ending)] + short
+    return collection
 
 
 def _library() -> Any:

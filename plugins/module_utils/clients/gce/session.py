@@ -1,25 +1,30 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one HTTP session that every request to Compute Engine goes through, the SDK's included: credentials, TLS, time limits, answers."""
+"""The one HTTP session that every request to Compute Engine goes through, the SDK's included: credentials, tokens, time limits, answers."""
 
 from __future__ import annotations
 
 import json
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, cast
 
-from ...core.errors import AuthenticationFailed, InvalidRequest, MissingLibrary, ProviderFailure
-from ...transport.http import Tls
-from .answers import Trouble, refusal
+from ...core.errors import AuthenticationFailed, InvalidRequest, MissingLibrary, ProviderFailure, RecoveryError
+from ...transport.failures import Unanswered
+from ...transport.retry import Brake, Retry
+from ...transport.session import CONNECTIONS, HttpSession, Limits, Reply, Tls, acquire, server_of
+from .answers import Trouble, is_shared_limit, refusal
 
+LIBRARY = "google-cloud-compute"
+_USE = "to talk to Compute Engine"
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-_CONNECT_TIMEOUT_S = 10.0
-_NEVER_CONNECTED = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+# The other connections are left to what is answered at once.
+_HELD_AT_ONCE = CONNECTIONS - 16
 
 
 @dataclass(frozen=True)
@@ -30,34 +35,52 @@ class Credentials:
     access_token: str | None = field(default=None, repr=False)
 
 
-class GceSession:
-    """A google-auth session that obeys our options. Threads may share it; its pool holds 10 connections.
+class _TokenAnswer(NamedTuple):
+    """What google-auth expects of an answer."""
 
-    Raises MissingLibrary, and AuthenticationFailed or InvalidRequest
-    for credentials that are missing or unusable. ``on_secret`` is told every token.
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+# What ends the requests of this thread: Google's SDK calls our session, and would not hand it on.
+_LIMITS: ContextVar[tuple[Limits, Retry]] = ContextVar("limits")
+
+
+@contextmanager
+def limited(seconds: float, retry: Retry, *, changes: bool) -> Iterator[None]:
+    """Give each request of this thread so many seconds, within the task that ``retry`` belongs to."""
+    token = _LIMITS.set((Limits(seconds, changes=changes, cancelled=retry.cancelled, remaining_s=retry.remaining_s), retry))
+    try:
+        yield
+    finally:
+        _LIMITS.reset(token)
+
+
+class GceSession:
+    """Connections and a token for all threads and targets of a task. All that asks does so within ``limited``.
+
+    ``timeout_s`` is the longest time for a token, ``brake`` the pace of all; ``on_secret`` is told every token. Raises MissingLibrary, and
+    AuthenticationFailed or InvalidRequest for credentials that are missing or unusable.
     """
 
-    def __init__(self, credentials: Credentials, *, api_url: str | None, tls: Tls, timeout_s: float, on_secret: Callable[[str], None]) -> None:
+    def __init__(self, credentials: Credentials, *, api_url: str | None, tls: Tls, timeout_s: float, on_secret: Callable[[str], None], brake: Brake) -> None:
+        self._http = HttpSession(tls, use=_USE, library=LIBRARY)
+        self._tokens = HttpSession(Tls(tls.verify, tls.ca_path), use=_USE, library=LIBRARY, connections=2)
         try:
-            import google.auth.transport.requests
-            import requests
-            import urllib3
+            import google.auth.exceptions
         except ImportError as error:
-            raise MissingLibrary("it talks to Compute Engine", library="google-auth and requests", trace=traceback.format_exc()) from error
-        if not tls.verify:
-            # The user has decided; a warning with each request would only bury what matters.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._auth_errors, self._kinds = google.auth.exceptions, requests.exceptions
+            raise MissingLibrary(_USE, library=LIBRARY, trace=traceback.format_exc()) from error
+        self._auth_errors: Any = google.auth.exceptions
         self._timeout_s = timeout_s
         self._on_secret = on_secret
         self._told: set[str] = set()
         self._renewal = threading.Lock()
-        # Given with each request: on the session, REQUESTS_CA_BUNDLE in the environment would win over it.
-        self._verify = (tls.ca_path or True) if tls.verify else False
-        self._cert = (tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert
-        sessions: Any = google.auth.transport.requests  # ships no types
-        self._tokens = sessions.Request(requests.Session())
+        self._held = threading.BoundedSemaphore(_HELD_AT_ONCE)
+        self._brake = brake
         self.credentials = self._login(credentials)
+        # A token that was given as such cannot be renewed, and trying would hide the refusal.
+        self._renews = not credentials.access_token
         self._tell_token()
         try:
             # On a VM of Google's, this asks the metadata server.
@@ -65,75 +88,88 @@ class GceSession:
         except self._auth_errors.GoogleAuthError as cause:
             raise self.unauthorized(cause).error from cause
         self.base_url = (api_url or f"https://compute.{self.universe}").rstrip("/")
-        self._session = sessions.AuthorizedSession(
-            self.credentials,
-            # A token that was given as such cannot be renewed, and trying would hide the refusal.
-            refresh_status_codes=() if credentials.access_token else (401,),
-            max_refresh_attempts=1,
-            auth_request=self._ask_for_token,
-        )
 
     @property
     def server(self) -> str:
         """Scheme, host and port: what may be shown of the address."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return server_of(self.base_url)
 
     @property
     def secrets(self) -> set[str]:
         """The tokens in use."""
         return set(self._told)
 
-    def request(self, method: str, url: str, **request: Any) -> Any:
-        """What a requests session has under this name: how the SDK's requests come to us. Raises Trouble for an answer that is not good."""
-        return self.exchange(method, url, **{name: value for name, value in request.items() if name != "allow_redirects"})[0]
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._http.close()
+        self._tokens.close()
 
-    def exchange(self, method: str, url: str, *, timeout: float | None = None, **request: Any) -> tuple[Any, dict[str, Any]]:
-        """A good answer as requests gives it, and the JSON object in it. Raises Trouble for anything else."""
-        limit_s = timeout or self._timeout_s
+    @contextmanager
+    def place_to_hold(self) -> Iterator[bool]:
+        """Whether a request may be held by the server for minutes: so many may that the others still find a connection."""
+        free = self._held.acquire(blocking=False)
         try:
-            self._renew_once()
-            response = self._session.request(
-                method,
-                url,
-                # An auth callable keeps requests from replacing the header by what it finds in a .netrc file.
-                auth=_unchanged,
-                timeout=(min(limit_s, _CONNECT_TIMEOUT_S), limit_s),
-                verify=self._verify,
-                cert=self._cert,
-                # A token must not follow a redirect, and a redirected POST would arrive as a GET.
-                allow_redirects=False,
-                **request,
-            )
+            yield free
+        finally:
+            if free:
+                self._held.release()
+
+    def request(self, method: str, url: str, **request: Any) -> Reply:
+        """What a requests session has under this name: how the SDK's requests come to us. Raises Trouble for an answer that is not good."""
+        return self.exchange(method, url, **{name: value for name, value in request.items() if name not in ("allow_redirects", "timeout")})[0]
+
+    def exchange(self, method: str, url: str, **request: Any) -> tuple[Reply, dict[str, Any]]:
+        """A good answer, and the JSON object in it. Raises Trouble for anything else, and what the guard raises before the request leaves."""
+        limits, retry = _LIMITS.get()
+        try:
+            turn = self._brake.wait(retry.pause, retry.remaining_s)
+        except RecoveryError as error:
+            raise Trouble(error) from error
+        try:
+            token = self._token(limits)
+            reply = self._send(method, url, limits, request)
+            if reply.status_code == 401 and self._renews:
+                self._renew(token, limits)
+                reply = self._send(method, url, limits, request)
         except self._auth_errors.GoogleAuthError as cause:
             raise self.unauthorized(cause) from cause
-        except self._kinds.RequestException as cause:
-            raise self._unanswered(cause, limit_s) from cause
+        except Unanswered as failure:
+            raise Trouble(failure.error, acted=failure.acted) from failure
         finally:
             self._tell_token()
-        return response, self._judge(response)
+        return reply, self._judge(reply, turn)
 
     def unauthorized(self, cause: Any) -> Trouble:
         """What a login that failed means: nothing has been asked of Compute Engine."""
         if isinstance(cause, self._auth_errors.TransportError):
-            reason = _innermost(cause.__cause__ or cause).rstrip(".")
-            return Trouble(ProviderFailure(f"no access token could be fetched, its server was not reached: {reason}.", transient=True))
+            return Trouble(ProviderFailure(f"no access token could be fetched: {str(cause).rstrip('.')}.", transient=True))
         said = str(cause.args[0] if cause.args else cause).strip().rstrip(".")
         passing = bool(getattr(cause, "retryable", False))
         return Trouble(AuthenticationFailed(f"no access token could be fetched: {said[:300]}.", transient=passing))
 
-    def _judge(self, response: Any) -> dict[str, Any]:
-        status = response.status_code
+    def _send(self, method: str, url: str, limits: Limits, request: Mapping[str, Any]) -> Reply:
+        headers = dict(request.get("headers") or {})
+        self.credentials.apply(headers)
+        return self._http.exchange(method, url, limits=limits, **{**request, "headers": headers})
+
+    def _judge(self, reply: Reply, turn: int) -> dict[str, Any]:
+        status = reply.status_code
         try:
-            body = json.loads(response.content)
-        except ValueError:
+            body = json.loads(reply.content)
+        except (ValueError, RecursionError):  # The second for lists within lists, some thousand deep.
             body = None
         if status >= 400:
-            raise refusal(status, response.headers, body)
+            trouble = refusal(status, reply.headers, body)
+            if is_shared_limit(trouble.error):
+                self._brake.refused(turn, trouble.after_s)
+            else:
+                self._brake.answered(turn)
+            raise trouble
+        self._brake.answered(turn)
         if 300 <= status < 400:
             raise Trouble(InvalidRequest(f"{self.server} redirects (HTTP {status}): give the address that answers itself as api_url."))
         if not isinstance(body, dict):
-            if "text/html" in response.headers.get("Content-Type", ""):
+            if "text/html" in reply.headers.get("Content-Type", ""):
                 raise Trouble(InvalidRequest(f"{self.server} answers with a web page, not with JSON: is api_url the address of Compute Engine?"))
             message = f"{self.server} answered HTTP {status} with something that is no JSON object, or with a part of one."
             raise Trouble(ProviderFailure(message, http_status=status, transient=True), acted=True)
@@ -160,46 +196,40 @@ class GceSession:
             # Its text may quote the key.
             raise InvalidRequest("the service account's key cannot be used: private_key is not a key in PEM format, or a field is missing.") from cause
 
-    def _ask_for_token(self, url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **request: Any) -> Any:
-        """What google-auth sends for a token: within our time limit, under our TLS options."""
-        return self._tokens(url, method=method, body=body, headers=headers, timeout=self._timeout_s, verify=self._verify, **request)
+    def _token(self, limits: Limits) -> str | None:
+        """The token in use; the first one, and each after it, is fetched by one thread while the others wait for it."""
+        if not self.credentials.valid:
+            self._renew(self.credentials.token, limits)
+        return cast("str | None", self.credentials.token)
 
-    def _renew_once(self) -> None:
-        """Get the first token, and each after it, in one thread while the others wait for it."""
-        with self._renewal:
-            if not self.credentials.valid:
-                self.credentials.refresh(self._ask_for_token)
-                self._tell_token()
+    def _renew(self, refused: str | None, limits: Limits) -> None:
+        """Fetch a token, unless another thread has replaced the ``refused`` one meanwhile."""
+        acquire(self._renewal, limits, "an access token that another thread fetches")
+        try:
+            if self.credentials.token != refused and self.credentials.valid:
+                return
+            self.credentials.refresh(self._ask_for_token)
+            self._tell_token()
+        finally:
+            self._renewal.release()
+
+    def _ask_for_token(self, url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, cert: Any = None) -> _TokenAnswer:
+        """What google-auth sends for a token: within our limits, under our TLS options, and to no other address."""
+        task, _retry = _LIMITS.get()
+        limits = Limits(min(timeout or self._timeout_s, self._timeout_s, task.seconds), cancelled=task.cancelled, remaining_s=task.remaining_s)
+        try:
+            reply = self._tokens.exchange(method, url, limits=limits, guarded=False, cert=cert, data=body, headers=headers)
+        except Unanswered as failure:
+            if failure.error.transient:
+                raise self._auth_errors.TransportError(failure.error.message) from failure
+            raise Unanswered(failure.error, acted=False) from failure
+        if 300 <= reply.status_code < 400:
+            message = f"{server_of(url)}, where access tokens are fetched, redirects (HTTP {reply.status_code}): the credentials are not sent on."
+            raise Trouble(InvalidRequest(f"{message} Correct token_uri in the key of the service account."))
+        return _TokenAnswer(reply.status_code, reply.headers, reply.content)
 
     def _tell_token(self) -> None:
         token = self.credentials.token
         if token and token not in self._told:
             self._told.add(token)
             self._on_secret(token)
-
-    def _unanswered(self, cause: Any, limit_s: float) -> Trouble:
-        if isinstance(cause, self._kinds.SSLError):
-            return Trouble(ProviderFailure(f"the TLS connection to {self.server} failed: {_innermost(cause)}. See validate_certs and ca_path."))
-        if isinstance(cause, (self._kinds.InvalidURL, self._kinds.InvalidSchema, self._kinds.MissingSchema, self._kinds.InvalidHeader)):
-            return Trouble(InvalidRequest(f"{self.server} cannot be asked: {type(cause).__name__}."))
-        if isinstance(cause, (self._kinds.ConnectTimeout, self._kinds.ProxyError)) or type(_reason(cause)).__name__ in _NEVER_CONNECTED:
-            through = " through the proxy" if isinstance(cause, self._kinds.ProxyError) else ""
-            return Trouble(ProviderFailure(f"could not connect to {self.server}{through}: {_innermost(cause)}.", transient=True))
-        how = f"within {limit_s:g} s" if isinstance(cause, self._kinds.Timeout) else "before the connection broke"
-        return Trouble(ProviderFailure(f"{self.server} gave no whole answer {how}.", transient=True), acted=True)
-
-
-def _unchanged(request: Any) -> Any:
-    return request
-
-
-def _reason(cause: Any) -> Any:
-    """What urllib3 gives as the reason of a connection error."""
-    return getattr(cause.args[0] if cause.args else None, "reason", None)
-
-
-def _innermost(cause: Any) -> str:
-    """The last words of a connection error; the first ones repeat the whole URL."""
-    text = str(_reason(cause) or cause)
-    # urllib3 begins with the object that failed, in one of two spellings.
-    return text.partition(">: ")[2] or text.partition("): ")[2] or text

@@ -83,7 +83,7 @@ class PxBackupClient:
         self._renewal = threading.Lock()
         self._http = HttpTransport(api_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning, authorization=self._bearer)
         if login:
-            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning_of_login)
+            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning_of_login, guarded=False)
 
     def enumerate(self, kind: Kind, options: Query = (), page_size: int = LONGEST_PAGE) -> Iterator[Wire]:
         """GET /v1/{kind}/{org_id}: every object once; ``options`` are (name, value) of enumerate_options.

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.fleet import TargetResult, perform_all
 
 from tests.unit.fakes import PATIENCE_S, Crowd
@@ -47,6 +49,48 @@ def test_failing_target_does_not_stop_the_others() -> None:
     results = perform_all(NAMES, work, 1)
     assert results[0] == TargetResult("vm0", error=error)
     assert [result.outcome for result in results[1:]] == NAMES[1:]
+
+
+def test_queued_targets_of_a_cancelled_task_end_before_anything_is_done_for_them() -> None:
+    cancelled, begun = threading.Event(), list[str]()
+
+    def work(name: str) -> str:
+        begun.append(name)
+        if name == "vm1":
+            cancelled.set()
+        return name
+
+    results = perform_all(NAMES, work, 1, cancelled.is_set)
+    assert begun == ["vm0", "vm1"]
+    assert [result.name for result in results] == NAMES
+    assert [result.outcome for result in results[:2]] == begun
+    assert {type(result.error) for result in results[2:]} == {Cancelled}
+
+
+def test_error_of_a_target_keeps_nothing_of_what_it_was_at() -> None:
+    """Until all targets have ended, their errors are kept."""
+
+    class Connection:
+        pass
+
+    opened: list[weakref.ref[Connection]] = []
+
+    def work(_name: str) -> None:
+        connection = Connection()
+        opened.append(weakref.ref(connection))
+
+        def read() -> None:
+            try:
+                raise OSError(connection)
+            except OSError as cause:
+                raise Conflict("taken") from cause
+
+        read()
+
+    results = perform_all(NAMES, work, 4)
+    gc.collect()
+    assert {str(result.error) for result in results} == {"taken"}
+    assert {reference() for reference in opened} == {None}
 
 
 def test_bug_is_raised_after_all_targets_have_ended() -> None:

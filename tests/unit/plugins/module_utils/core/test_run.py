@@ -392,7 +392,7 @@ def test_sigterm_ends_the_task_with_a_result(controller: Controller) -> None:
 
 def test_sigterm_lets_no_further_target_begin(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
     """With more targets than run at once, those that have not begun have no waiter yet that could be cancelled."""
-    cancelled = threading.Event()
+    cancelled, read = threading.Event(), list[str]()
     cancel = Waiter.cancel
 
     def cancel_and_tell(waiter: Waiter) -> None:
@@ -400,6 +400,7 @@ def test_sigterm_lets_no_further_target_begin(controller: Controller, monkeypatc
         cancelled.set()
 
     def stop_at_first(name: str) -> None:
+        read.append(name)
         if name == "a":
             _ask_to_stop()
             assert cancelled.wait(PATIENCE_S)
@@ -408,5 +409,9 @@ def test_sigterm_lets_no_further_target_begin(controller: Controller, monkeypatc
     world = World(before_finding=stop_at_first)
     ended = controller.run({"fake": backend_of(world)}, operation=CREATE, vm_names=["a", "b", "c"], max_parallel=1)
     assert not {"create b", "create c"} & set(world.sent)
+    assert read == ["a"]
     assert ended.exit_code == 1
-    assert [(entry["name"], entry["error"]["kind"]) for entry in ended.result["errors"][-2:]] == [("b", "Cancelled"), ("c", "Cancelled")]
+    assert [(entry["name"], entry["error"]["kind"], entry["steps"]) for entry in ended.result["errors"][-2:]] == [
+        ("b", "Cancelled", []),
+        ("c", "Cancelled", []),
+    ]

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
     Cancelled,
+    Conflict,
     InvalidRequest,
     MissingLibrary,
     OutcomeUnknown,
@@ -26,7 +27,9 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RateLimited,
     RecoveryError,
 )
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport import session as transport_session
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Answer, HttpTransport, Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
 
@@ -365,6 +368,7 @@ def test_connection_left_over_from_before_the_pause_is_not_used_for_the_repetiti
 def test_cancellation_ends_the_pause_before_a_repetition() -> None:
     waiter = Waiter(600, 15)
     waiter.cancel()
+    # Only the pause knows of it.
     with serve(BUSY) as server:
         transport = HttpTransport(server.url, tls=Tls(), timeout_s=5, retry=Retry(5, waiter.pause, lambda: waiter.remaining_s), translate=translate)
         with pytest.raises(Cancelled):
@@ -372,7 +376,115 @@ def test_cancellation_ends_the_pause_before_a_repetition() -> None:
         assert len(server.asked) == 1
 
 
+# The guard
+
+
+class LockLost(Conflict):
+    """What a guard raises; then nothing may be undone."""
+
+    leaves = True
+
+
+class Guard:
+    """Lets so many requests through, and counts how often it is asked."""
+
+    def __init__(self, lets_through: int) -> None:
+        self._lets_through, self.asked = lets_through, 0
+
+    def __call__(self) -> None:
+        self.asked += 1
+        if self.asked > self._lets_through:
+            raise LockLost("the lock is lost.")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_guard_is_asked_again_before_a_repetition(method: str, repeatable: bool) -> None:
+    guard = Guard(1)
+    with serve(Reply(429, "{}", {"Retry-After": "7"}), OK) as server:
+        sender = Sender(server.url)
+        with guarded(guard), pytest.raises(LockLost) as caught:
+            sender.http.send(method, "/v1/x", repeatable=repeatable)
+        assert len(server.asked) == 1
+    assert caught.value.message == "the lock is lost."
+    assert (guard.asked, sender.pauses) == (2, [7])
+
+
+def test_guard_is_asked_for_each_transmission() -> None:
+    guard = Guard(5)
+    with serve(BUSY, DROP, OK) as server, guarded(guard):
+        Sender(server.url).read()
+        assert (guard.asked, len(server.asked)) == (3, 3)
+
+
+def test_first_request_that_the_guard_refuses_goes_through_as_its_error() -> None:
+    with serve() as server:
+        with guarded(Guard(0)), pytest.raises(LockLost):
+            Sender(server.url).write(repeatable=True)
+        assert server.asked == []
+
+
+def test_refusal_of_the_guard_does_not_hide_that_an_earlier_attempt_may_have_been_carried_out() -> None:
+    with serve(DROP, OK) as server:
+        with guarded(Guard(1)), pytest.raises(OutcomeUnknown) as caught:
+            Sender(server.url).write(repeatable=True)
+        assert len(server.asked) == 1
+    assert "no whole answer before the connection broke. It was not sent again: the lock is lost." in caught.value.message
+    assert isinstance(caught.value.__cause__, LockLost)
+    assert caught.value.leaves
+
+
 # The time limit
+
+
+def trickling(seconds: float = 0.1) -> Reply:
+    """An answer that comes byte by byte."""
+    return Reply(wire=b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000, at_once=10, pace_s=seconds)
+
+
+def test_answer_that_trickles_is_given_up_after_the_time_limit() -> None:
+    with serve(trickling()) as server:
+        began = time.monotonic()
+        with pytest.raises(ProviderFailure, match=r"no whole answer within 0\.5 s"):
+            Sender(server.url, retries=0, timeout_s=0.5).read()
+        assert time.monotonic() - began < 2
+
+
+def test_read_that_trickles_does_not_outlast_the_task() -> None:
+    with serve(trickling()) as server:
+        began = time.monotonic()
+        with pytest.raises(ProviderFailure, match="no whole answer within 1 s"):
+            Sender(server.url, retries=0, timeout_s=30, remaining_s=0.2).read()
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(("method", "kind"), [("GET", Cancelled), ("POST", OutcomeUnknown)])
+def test_cancellation_ends_an_answer_that_trickles(method: str, kind: type[RecoveryError], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_session, "_GRACE_S", 0.3)
+    waiter = Waiter(600, 15)
+    threading.Timer(0.3, waiter.cancel).start()
+    with serve(trickling()) as server:
+        retry = Retry(5, waiter.pause, lambda: waiter.remaining_s, cancelled=lambda: waiter.cancelled)
+        transport = HttpTransport(server.url, tls=Tls(), timeout_s=30, retry=retry, translate=translate)
+        began = time.monotonic()
+        with pytest.raises(kind, match="the task was cancelled"):
+            transport.send(method, "/")
+        assert time.monotonic() - began < 3
+        assert len(server.asked) == 1
+
+
+def test_large_answer_is_refused_and_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_session, "LARGEST_ANSWER", 1000)
+    with serve(Reply(body="[" + "0," * 1000 + "0]")) as server:
+        with pytest.raises(ProviderFailure, match="gave an answer of more than") as caught:
+            Sender(server.url).read()
+        assert len(server.asked) == 1
+    assert not caught.value.transient
+
+
+def test_lists_within_lists_some_thousand_deep_are_no_json() -> None:
+    with serve(Reply(body="[" * 100_000)) as server, pytest.raises(ProviderFailure, match="no JSON"):
+        Sender(server.url, retries=0).read()
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, ProviderFailure
-from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry, TryAgain, retry_after_s
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, ProviderFailure, RateLimited
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Brake, Retry, TryAgain, retry_after_s
+
+from tests.unit.fakes import FakeClock
 
 BUSY = ProviderFailure("HTTP 503", transient=True)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -139,6 +141,158 @@ def test_cancellation_during_a_pause_ends_the_repeating() -> None:
 
     with pytest.raises(Cancelled):
         Retry(5, pause, lambda: 3600).run(failing(1))
+
+
+def test_retry_of_a_waiter_has_its_deadline_its_pauses_and_its_cancellation() -> None:
+    clock = FakeClock()
+    waiter = clock.waiter(60)
+    retry = Retry.within(waiter, 5, lambda: 1.0)
+    assert retry.run(failing(2)) == 3
+    assert clock.pauses == [0.5, 1]
+    assert (retry.remaining_s(), retry.cancelled()) == (58.5, False)
+    waiter.cancel()
+    assert retry.cancelled()
+
+
+# The brake
+
+
+class Provider:
+    """A provider that takes so many requests a second, of all threads together, and refuses the others."""
+
+    def __init__(self, clock: FakeClock, rate: float) -> None:
+        self._clock, self._rate, self._left, self._seen_at = clock, rate, rate, clock.now
+        self.taken = self.refused = 0
+
+    def take(self) -> bool:
+        self._left = min(self._rate, self._left + (self._clock.now - self._seen_at) * self._rate)
+        self._seen_at = self._clock.now
+        if self._left < 1:
+            self.refused += 1
+            return False
+        self._left -= 1
+        self.taken += 1
+        return True
+
+
+def send(brake: Brake, clock: FakeClock, takes: Callable[[], bool], *, after_s: float | None = None, latency_s: float = 0.005) -> bool:
+    turn = brake.wait(clock.waiter(3600).pause, lambda: 3600.0)
+    clock.now += latency_s
+    taken = takes()
+    if taken:
+        brake.answered(turn)
+    else:
+        brake.refused(turn, after_s)
+    return taken
+
+
+def test_nothing_is_slowed_down_before_a_refusal() -> None:
+    clock = FakeClock()
+    brake = Brake(clock)
+    assert all(send(brake, clock, lambda: True) for _request in range(100))
+    assert (clock.pauses, brake.interval_s) == ([], 0.0)
+
+
+def test_refusal_of_one_slows_all_down() -> None:
+    clock = FakeClock()
+    brake = Brake(clock)
+    brake.refused(brake.wait(clock.sleep, lambda: 60.0))
+    for _other in range(3):
+        brake.wait(clock.sleep, lambda: 60.0)
+    assert clock.pauses == [pytest.approx(brake.interval_s)] * 3
+    assert brake.interval_s > 0
+
+
+def test_pace_grows_slower_while_all_is_refused_up_to_a_cap() -> None:
+    clock = FakeClock()
+    brake, intervals = Brake(clock), []
+    for _request in range(100):
+        send(brake, clock, lambda: False)
+        intervals.append(brake.interval_s)
+    assert intervals == sorted(intervals)
+    assert len(set(intervals)) > 5
+    assert intervals[-1] == 2.0
+
+
+def test_pace_comes_back_when_nothing_is_refused_any_more() -> None:
+    clock = FakeClock()
+    brake = Brake(clock)
+    for _request in range(100):
+        send(brake, clock, lambda: False)
+    began = clock.now
+    while brake.interval_s:
+        send(brake, clock, lambda: True)
+    assert clock.now - began < 120
+    assert send(brake, clock, lambda: True)
+    clock.pauses.clear()
+    assert all(send(brake, clock, lambda: True) for _request in range(20))
+    assert clock.pauses == []
+
+
+def test_requests_that_were_under_way_together_count_once() -> None:
+    """Sixteen threads that are refused at the same time have not tried sixteen paces."""
+    clock = FakeClock()
+    brake = Brake(clock)
+    for _request in range(30):
+        send(brake, clock, lambda: False)
+    before = brake.interval_s
+    turns = [brake.wait(clock.sleep, lambda: 3600.0) for _thread in range(16)]
+    for turn in turns:
+        brake.refused(turn)
+    assert brake.interval_s <= before * 2
+
+
+@pytest.mark.parametrize("rate", [2, 10, 25, 100])
+def test_pace_follows_what_the_provider_takes(rate: float) -> None:
+    """The requests in all are bounded, and the provider is not left idle."""
+    clock = FakeClock()
+    brake, provider, began = Brake(clock), Provider(clock, rate), clock.now
+    while provider.taken < 40 * rate:
+        send(brake, clock, provider.take)
+    assert provider.refused <= 2 * provider.taken
+    assert clock.now - began <= 2 * 40
+
+
+def test_provider_that_refuses_one_in_three_whatever_the_pace_is_not_asked_ever_more_slowly() -> None:
+    clock = FakeClock()
+    brake, began = Brake(clock), clock.now
+    for number in range(3000):
+        send(brake, clock, lambda number=number: number % 3 != 0)  # type: ignore[misc]
+    assert clock.now - began < 3000 * 0.05
+
+
+def test_retry_after_holds_all_while_most_is_refused() -> None:
+    clock = FakeClock()
+    brake = Brake(clock)
+    for _request in range(20):
+        send(brake, clock, lambda: False)
+    brake.refused(brake.wait(clock.sleep, lambda: 3600.0), 30)
+    refused_at = clock.now
+    brake.wait(clock.sleep, lambda: 3600.0)
+    assert clock.now - refused_at >= 30
+
+
+def test_retry_after_of_one_refusal_is_for_who_was_refused() -> None:
+    """Such a limit is often one of the resource that was asked for."""
+    clock = FakeClock()
+    brake = Brake(clock)
+    assert send(brake, clock, lambda: True)
+    send(brake, clock, lambda: False, after_s=30)
+    assert send(brake, clock, lambda: True)
+    assert sum(clock.pauses) < 1
+
+
+def test_wait_for_a_turn_ends_with_the_task() -> None:
+    clock = FakeClock()
+    brake = Brake(clock)
+    for _request in range(60):
+        send(brake, clock, lambda: False)
+    with pytest.raises(RateLimited, match="no time left"):
+        brake.wait(clock.sleep, lambda: 0.1)
+    waiter = clock.waiter(60)
+    waiter.cancel()
+    with pytest.raises(Cancelled):
+        brake.wait(waiter.pause, lambda: waiter.remaining_s)
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("0", 0), ("7", 7), (" 120 ", 120)])

@@ -86,6 +86,21 @@ def test_line_break_after_a_token_is_forgiven(given: dict[str, Any]) -> None:
     assert given["token"] == "T"
 
 
+@pytest.mark.parametrize("option", ["username", "password"])
+def test_line_break_after_a_user_name_or_password_is_refused(given: dict[str, Any], option: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{option} must be one line"):
+        connect(token=None, **{**LOGIN, option: "hunter22\n"})
+    assert given == {}
+
+
+def test_requests_end_with_the_task(given: dict[str, Any]) -> None:
+    waiter = Waiter(60, 15)
+    task = connect()
+    connection.connect(task, waiter)
+    waiter.cancel()
+    assert given["retry"].cancelled()
+
+
 def test_login_instead_of_a_token(given: dict[str, Any]) -> None:
     connect(token=None, **LOGIN)
     assert (given["token"], given["login"]) == (None, Login("https://login", "operator", "pass/wörd"))

@@ -80,7 +80,6 @@ CHANGES: list[tuple[Call, str, dict[str, str], Any]] = [
         {},
         {"name": "n", "autoCreateSubnetworks": False},
     ),
-    (lambda c: c.insert_subnetwork(R, {"name": "n"}), f"POST {REGION}/subnetworks", {}, {"name": "n"}),
     (lambda c: c.stop_instance(Z, "v"), f"POST {ZONE}/instances/v/stop", {}, None),
     (lambda c: c.stop_instance(Z, "v", discard_local_ssd=False), f"POST {ZONE}/instances/v/stop", {"discardLocalSsd": "false"}, None),
     (lambda c: c.start_instance(Z, "v"), f"POST {ZONE}/instances/v/start", {}, None),
@@ -104,24 +103,12 @@ CHANGES: list[tuple[Call, str, dict[str, str], Any]] = [
         None,
     ),
     (lambda c: c.set_instance_labels(Z, "v", {"a": "b"}, "fp"), f"POST {ZONE}/instances/v/setLabels", {}, LABELS),
-    (
-        lambda c: c.set_deletion_protection(Z, "v", False),
-        f"POST {ZONE}/instances/v/setDeletionProtection",
-        {"deletionProtection": "false"},
-        None,
-    ),
     (lambda c: c.delete_instance(Z, "v"), f"DELETE {ZONE}/instances/v", {}, None),
     (
         lambda c: c.insert_instance(Z, {"name": "v", "tags": {"items": []}}, "projects/p/global/machineImages/m"),
         f"POST {ZONE}/instances",
         {"sourceMachineImage": "projects/p/global/machineImages/m"},
         {"name": "v", "tags": {"items": []}},
-    ),
-    (
-        lambda c: c.set_metadata(Z, "v", {"fingerprint": "fp", "items": [{"key": "k", "value": "v"}]}),
-        f"POST {ZONE}/instances/v/setMetadata",
-        {},
-        {"fingerprint": "fp", "items": [{"key": "k", "value": "v"}]},
     ),
 ]
 WITHOUT_ID: list[tuple[Call, str]] = [
@@ -187,11 +174,15 @@ READS: list[tuple[Call, str]] = [
     (lambda c: c.get_machine_image("x"), f"{GLOBAL}/machineImages/x"),
     (lambda c: c.get_instance_template("x"), f"{GLOBAL}/instanceTemplates/x"),
     (lambda c: c.get_address(R, "x"), f"{REGION}/addresses/x"),
-    (lambda c: c.get_zone("x"), f"{HERE}/zones/x"),
     (lambda c: c.get_region("x"), f"{HERE}/regions/x"),
+    (lambda c: c.get_snapshot("x", project="vault"), "/compute/v1/projects/vault/global/snapshots/x"),
     (lambda c: c.get_network("x"), f"{GLOBAL}/networks/x"),
+    (lambda c: c.get_network("x", project="host"), "/compute/v1/projects/host/global/networks/x"),
     (lambda c: c.get_subnetwork(R, "x"), f"{REGION}/subnetworks/x"),
-    (lambda c: c.get_disk_type(Z, "x"), f"{ZONE}/diskTypes/x"),
+    (lambda c: c.get_subnetwork(R, "x", project="host"), "/compute/v1/projects/host/regions/r/subnetworks/x"),
+    (lambda c: c.get_resource_policy(R, "x"), f"{REGION}/resourcePolicies/x"),
+    (lambda c: c.get_disk_type(objects.zone(Z), "x"), f"{ZONE}/diskTypes/x"),
+    (lambda c: c.get_disk_type(objects.region(R), "x"), f"{REGION}/diskTypes/x"),
     (lambda c: c.get_machine_type(Z, "x"), f"{ZONE}/machineTypes/x"),
 ]
 
@@ -221,7 +212,6 @@ LISTS: list[tuple[Call, str]] = [
     (lambda c: c.list_machine_images("f"), f"{GLOBAL}/machineImages"),
     (lambda c: c.list_instance_templates("f"), f"{GLOBAL}/instanceTemplates"),
     (lambda c: c.list_addresses(R, "f"), f"{REGION}/addresses"),
-    (lambda c: c.list_subnetworks(R, "f"), f"{REGION}/subnetworks"),
     (lambda c: c.list_operations(objects.zone(Z), "f"), f"{ZONE}/operations"),
     (lambda c: c.list_operations(objects.EVERYWHERE, "f"), f"{GLOBAL}/operations"),
 ]
@@ -263,6 +253,62 @@ def test_answer_that_is_no_list_is_no_empty_list(page: dict[str, Any]) -> None:
 def test_page_that_leads_back_to_itself_is_an_error() -> None:
     with bench(ok({"kind": "list", "nextPageToken": "1"})) as made, pytest.raises(ProviderFailure, match="again and again"):
         list(made.client.list_snapshots())
+
+
+def test_list_without_an_end_ends_with_the_task() -> None:
+    with bench(*(ok({"kind": "list", "items": [{"name": "a"}], "nextPageToken": str(number)}) for number in range(50)), wait_s=60) as made:
+        found = made.client.list_snapshots()
+        assert [next(found).name for _page in range(4)] == ["a"] * 4
+        made.clock.now += 60
+        with pytest.raises(WaitTimeout, match="could not be read to the end, 4 pages were"):
+            next(found)
+    assert len(made.sent) == 4
+
+
+AGGREGATED: list[tuple[Call, str, str]] = [
+    (lambda c: c.list_all_disks("f"), "disks", f"{HERE}/aggregated/disks"),
+    (lambda c: c.list_all_instances("f"), "instances", f"{HERE}/aggregated/instances"),
+]
+
+
+@pytest.mark.parametrize(("call", "collection", "path"), AGGREGATED, ids=["disks", "instances"])
+def test_list_of_all_places_reads_each_place_of_each_page(call: Call, collection: str, path: str) -> None:
+    nothing = {"warning": {"code": "NO_RESULTS_ON_PAGE", "message": "There are no results for scope 'zones/z-2' on this page."}}
+    here = {collection: [{"name": "a", "selfLink": "https://x/compute/v1/projects/p/zones/z-1/disks/a"}]}
+    around = {collection: [{"name": "b", "selfLink": "https://x/compute/v1/projects/p/regions/r/disks/b"}, {"name": "c"}]}
+    pages = [
+        {"items": {"zones/z-1": here, "zones/z-2": nothing}, "nextPageToken": "1"},
+        {"nextPageToken": "2"},
+        {"items": {"regions/r": around, "global": nothing, "zones/z-1": {}}},
+    ]
+    with bench(*(ok({"kind": "list", **page}) for page in pages)) as made:
+        found = list(call(made.client))
+    assert [item.name for item in found] == ["a", "b", "c"]
+    assert [item.place for item in found[:2]] == [objects.zone(Z), objects.region(R)]
+    assert made.sent == [f"GET {path}"] * 3
+    assert made.queries == [{"filter": "f", "maxResults": "500", **({"pageToken": token} if token else {})} for token in ("", "1", "2")]
+
+
+@pytest.mark.parametrize(("call", "collection", "path"), AGGREGATED, ids=["disks", "instances"])
+@pytest.mark.parametrize("code", ["UNREACHABLE", "PARTIAL_SUCCESS", "SOMETHING_NEW"])
+def test_list_of_all_places_that_lacks_one_is_an_error_that_names_it(call: Call, collection: str, path: str, code: str) -> None:
+    items = {"zones/z-1": {collection: [{"name": "a"}]}, "zones/z-2": {"warning": {"code": code, "message": "It is down."}}}
+    with bench(ok({"kind": "list", "items": items})) as made, pytest.raises(ProviderFailure, match="incomplete list") as failure:
+        list(call(made.client))
+    assert failure.value.message == f"could not read {collection} of all zones and regions in zones/z-2: incomplete list ({code}): It is down."
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize("said", [{"warning": {"code": "UNREACHABLE", "message": "zone z-2 is down."}}, {"unreachables": ["zones/z-2"]}])
+def test_list_of_all_places_that_is_not_complete_as_a_whole_is_an_error(said: dict[str, Any]) -> None:
+    with bench(ok({"kind": "list", "items": {}, **said})) as made, pytest.raises(ProviderFailure, match="incomplete list"):
+        list(made.client.list_all_disks())
+
+
+@pytest.mark.parametrize("page", [{}, {"items": []}, {"items": {"zones/z-1": []}}, {"items": {"zones/z-1": {"disks": {}}}}])
+def test_answer_that_is_no_list_of_places_is_no_empty_list(page: dict[str, Any]) -> None:
+    with bench(ok(page)) as made, pytest.raises(ProviderFailure, match="without a list"):
+        list(made.client.list_all_disks())
 
 
 def test_what_hangs_on_a_vm_is_read() -> None:
@@ -446,6 +492,10 @@ def test_message_names_one_resource_and_where_it_is() -> None:
     with bench(refused(403, "forbidden")) as made:
         error = pytest.raises(AuthenticationFailed, made.client.get_machine_image, "m").value
         other = pytest.raises(AuthenticationFailed, made.client.get_address, R, "a").value
+        policy = pytest.raises(AuthenticationFailed, made.client.get_resource_policy, R, "nightly").value
+        shared = pytest.raises(AuthenticationFailed, made.client.get_subnetwork, R, "s", "host").value
+    assert policy.message.startswith('could not read resource policy "nightly" in region r: ')
+    assert shared.message.startswith('could not read subnetwork "s" in region r of project host: ')
     assert error.message.startswith('could not read machine image "m": ')
     assert other.message.startswith('could not read address "a" in region r: ')
 

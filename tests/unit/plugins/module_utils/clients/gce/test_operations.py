@@ -77,8 +77,9 @@ def test_no_pause_after_an_answer_that_google_held() -> None:
 def test_time_limit_of_the_request_follows_the_deadline(wait_s: float, limit_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[float] = []
     with bench(DONE, wait_s=wait_s) as made:
-        send = made.client._calls._session._session.request
-        monkeypatch.setattr(made.client._calls._session._session, "request", lambda *args, **more: (limits.append(more["timeout"][1]), send(*args, **more))[1])
+        http = made.client._calls._session._http
+        send = http.exchange
+        monkeypatch.setattr(http, "exchange", lambda *args, **more: (limits.append(more["limits"].seconds), send(*args, **more))[1])
         made.client.wait(begun(), WHAT)
     assert limits == [pytest.approx(limit_s, abs=0.5)]
 
@@ -194,11 +195,18 @@ def test_operation_with_any_trace_of_an_error_has_failed(wire: dict[str, Any]) -
         pytest.raises(RecoveryError, made.client.wait, begun("DONE", **wire), WHAT)
 
 
-def test_warnings_are_told_apart_from_deprecations() -> None:
-    warnings = [{"code": "DEPRECATED_RESOURCE_USED", "message": "old"}, {"code": "DISK_SIZE_LARGER_THAN_IMAGE_SIZE", "message": "too large"}]
+def test_warnings_reach_the_operator_those_of_deprecated_images_too() -> None:
+    warnings = [
+        {"code": "DEPRECATED_RESOURCE_USED", "message": "The resource 'projects/p/global/images/i' is deprecated."},
+        {"code": "DISK_SIZE_LARGER_THAN_IMAGE_SIZE", "message": "too large"},
+        {"code": "NO_RESULTS_ON_PAGE"},
+    ]
     with bench(ok(operation_wire("DONE", warnings=warnings))) as made:
         made.client.wait(begun(), WHAT)
-    assert made.warnings == [f"Google warned ({WHAT}): too large (DISK_SIZE_LARGER_THAN_IMAGE_SIZE)."]
+    assert made.warnings == [
+        f"Google warned ({WHAT}): The resource 'projects/p/global/images/i' is deprecated (DEPRECATED_RESOURCE_USED).",
+        f"Google warned ({WHAT}): too large (DISK_SIZE_LARGER_THAN_IMAGE_SIZE).",
+    ]
 
 
 def test_all_operations_are_waited_for_and_the_first_error_is_raised() -> None:

@@ -6,22 +6,33 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import json
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import sdk as gce_sdk
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.session import Credentials
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
+    Cancelled,
+    Conflict,
     InvalidRequest,
     MissingLibrary,
+    OutcomeUnknown,
     ProviderFailure,
+    RecoveryError,
 )
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport import session as transport_session
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 
 from tests.unit.plugins.module_utils.clients.gce.bench import HERE, TOKEN, authorization, bench, key_pem, ok, operation_wire, refused, service_account
@@ -106,6 +117,54 @@ def test_token_server_that_is_not_reached_is_tried_again_and_is_no_unknown_outco
     assert len(made.clock.pauses) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_credentials_are_not_sent_on_when_the_token_server_redirects(status: int) -> None:
+    """Not to the other server, and not to the same one again."""
+    with serve(token_answer("stolen")) as other, serve(Reply(status, "", {"Location": f"{other.url}/token?leak"})) as login:
+        with bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made:
+            failure = pytest.raises(InvalidRequest, made.client.delete_snapshot, "s").value
+        assert (len(login.asked), other.asked, made.server.asked) == (1, [], [])
+    assert f"{login.url}, where access tokens are fetched, redirects (HTTP {status}): the credentials are not sent on." in failure.message
+    assert "token_uri" in failure.message
+    assert "leak" not in failure.message
+
+
+def test_token_server_that_trickles_is_given_up_after_the_time_limit() -> None:
+    with serve(trickling()) as login, bench(SNAPSHOT, retries=0, timeout_s=0.5, credentials=Credentials(service_account(login.url))) as made:
+        began = time.monotonic()
+        failure = pytest.raises(ProviderFailure, made.client.delete_snapshot, "s").value
+        assert time.monotonic() - began < 3
+    assert f"no access token could be fetched: {login.url} gave no whole answer within 0.5 s." in failure.message
+    assert failure.__class__ is ProviderFailure
+
+
+def test_large_answer_of_the_token_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_session, "LARGEST_ANSWER", 1000)
+    with serve(token_answer("x" * 2000)) as login, bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made:
+        failure = pytest.raises(ProviderFailure, made.client.delete_snapshot, "s").value
+    assert "gave an answer of more than" in failure.message
+    assert failure.__class__ is ProviderFailure
+    assert made.server.asked == []
+
+
+def test_thread_that_waits_for_the_token_of_another_ends_with_its_own_task() -> None:
+    never = threading.Event()
+    with serve(Reply(hold=never)) as login, bench(SNAPSHOT, credentials=Credentials(service_account(login.url))) as made, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(made.client.get_snapshot, "s")
+        while not login.asked:
+            time.sleep(0.01)
+        waiter = made.clock.waiter()
+        second = made.client.for_target(waiter)
+        threading.Timer(0.2, waiter.cancel).start()
+        began = time.monotonic()
+        pytest.raises(Cancelled, second.get_snapshot, "s")
+        assert time.monotonic() - began < 2
+        made.waiter.cancel()
+        never.set()
+        pytest.raises((Cancelled, RecoveryError), first.result)
+    assert len(login.asked) == 1
+
+
 def test_application_default_credentials_are_used_when_none_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(token_answer("adc")) as login:
         file = tmp_path / "adc.json"
@@ -153,6 +212,153 @@ def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.Mo
         made.client.get_snapshot("s")
         made.client.delete_snapshot("s")
     assert {authorization(asked) for asked in made.server.asked} == {f"Bearer {TOKEN}"}
+
+
+# The time and the size of an answer
+
+
+def trickling() -> Reply:
+    return Reply(wire=b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2000\r\n\r\n" + b" " * 2000, at_once=80, pace_s=0.1)
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "read": lambda client: client.get_snapshot("s"),
+    "change by the SDK": lambda client: client.delete_snapshot("s"),
+    "change as plain JSON": lambda client: client.insert_instance("z", {"name": "v"}),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_answer_that_trickles_is_given_up_after_the_time_limit(call: str) -> None:
+    with bench(trickling(), retries=0, timeout_s=0.5) as made:
+        began = time.monotonic()
+        failure = pytest.raises(ProviderFailure, CALLS[call], made.client).value
+        assert time.monotonic() - began < 3
+    assert "gave no whole answer within 0.5 s" in failure.message
+    assert failure.kind == ("ProviderFailure" if call == "read" else "OutcomeUnknown")
+
+
+def test_read_that_trickles_does_not_outlast_the_task() -> None:
+    with bench(trickling(), retries=0, timeout_s=30, wait_s=0.1) as made:
+        began = time.monotonic()
+        pytest.raises(ProviderFailure, made.client.get_snapshot, "s")
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_cancellation_ends_an_answer_that_trickles(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_session, "_GRACE_S", 0.3)
+    with bench(trickling(), timeout_s=30) as made:
+        threading.Timer(0.3, made.waiter.cancel).start()
+        began = time.monotonic()
+        failure = pytest.raises(RecoveryError, CALLS[call], made.client).value
+        assert time.monotonic() - began < 3
+        assert len(made.server.asked) == 1
+    assert "the task was cancelled" in failure.message
+    assert failure.kind == ("Cancelled" if call == "read" else "OutcomeUnknown")
+
+
+def test_cancellation_ends_a_held_wait_for_an_operation() -> None:
+    never = threading.Event()
+    with bench(Reply(hold=never)) as made:
+        threading.Timer(0.3, made.waiter.cancel).start()
+        began = time.monotonic()
+        pytest.raises(Cancelled, made.client.wait, objects.operation(operation_wire()), "deletion")
+        assert time.monotonic() - began < 2
+        never.set()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_answer_that_unpacks_to_a_large_one_is_refused_and_not_asked_for_again(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_session, "LARGEST_ANSWER", 100_000)
+    packed = gzip.compress(b" " * 10_000_000)
+    wire = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
+    with bench(Reply(wire=wire)) as made:
+        failure = pytest.raises(ProviderFailure, CALLS[call], made.client).value
+        assert len(made.server.asked) == 1
+    assert "gave an answer of more than" in failure.message
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_answer_dropped_behind_a_proxy_is_no_proxy_that_was_not_reached(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Reply(drop=True)) as proxy, bench(api_url="http://service.invalid", retries=0) as made:
+        monkeypatch.delenv("NO_PROXY")
+        monkeypatch.setenv("http_proxy", proxy.url)
+        failure = pytest.raises(ProviderFailure, CALLS[call], made.client).value
+    assert "no whole answer before the connection broke" in failure.message
+    assert failure.kind == ("ProviderFailure" if call == "read" else "OutcomeUnknown")
+
+
+# The guard
+
+
+class LockLost(Conflict):
+    """What a guard raises; then nothing may be undone."""
+
+    leaves = True
+
+
+class Guard:
+    """Lets so many requests through, and counts how often it is asked."""
+
+    def __init__(self, lets_through: int) -> None:
+        self._lets_through, self.asked = lets_through, 0
+
+    def __call__(self) -> None:
+        self.asked += 1
+        if self.asked > self._lets_through:
+            raise LockLost("the lock is lost.")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_guard_that_refuses_the_second_attempt_lets_no_second_request_out(call: str) -> None:
+    guard = Guard(1)
+    with bench(refused(429, "rateLimitExceeded", headers={"Retry-After": "9"}), SNAPSHOT) as made:
+        with guarded(guard):
+            failure = pytest.raises(LockLost, CALLS[call], made.client).value
+        assert len(made.server.asked) == 1
+    assert failure.message == "the lock is lost."
+    assert (guard.asked, made.clock.pauses) == (2, [9.0])
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_guard_is_asked_for_each_transmission(call: str) -> None:
+    guard = Guard(9)
+    with bench(refused(503), Reply(drop=True), ok({**operation_wire(), "kind": "x"})) as made, guarded(guard):
+        CALLS[call](made.client)
+        assert (guard.asked, len(made.server.asked)) == (3, 3)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_guard_is_asked_after_the_token_is_there_and_again_after_it_was_renewed(call: str) -> None:
+    seen: list[int] = []
+    tokens = [token_answer("first"), token_answer("second")]
+    replies = [refused(401, "authError"), ok(operation_wire())]
+    with serve(*tokens) as login, bench(*replies, credentials=Credentials(service_account(login.url))) as made, guarded(lambda: seen.append(len(login.asked))):
+        CALLS[call](made.client)
+    assert seen == [1, 2]
+
+
+def test_guard_that_refuses_after_the_renewal_lets_no_second_request_out() -> None:
+    replies = [refused(401, "authError"), ok(operation_wire())]
+    with serve(token_answer("first"), token_answer("second")) as login, bench(*replies, credentials=Credentials(service_account(login.url))) as made:
+        with guarded(Guard(1)):
+            pytest.raises(LockLost, made.client.delete_snapshot, "s")
+        assert len(made.server.asked) == 1
+
+
+@pytest.mark.parametrize("call", ["change by the SDK", "change as plain JSON"])
+@pytest.mark.parametrize("reply", [Reply(drop=True), refused(503)])
+def test_refusal_of_the_guard_does_not_hide_that_an_earlier_attempt_may_have_been_carried_out(call: str, reply: Reply) -> None:
+    with bench(reply, ok(operation_wire())) as made:
+        with guarded(Guard(1)):
+            failure = pytest.raises(OutcomeUnknown, CALLS[call], made.client).value
+        assert len(made.server.asked) == 1
+        assert made.client.acted()
+    assert failure.message.startswith("could not ")
+    assert failure.message.endswith("It was not sent again: the lock is lost.")
+    assert isinstance(failure.__cause__, LockLost)
+    assert failure.leaves
 
 
 class TestTls:
@@ -214,8 +420,6 @@ class TestAnswers:
 
 
 def test_answer_that_takes_too_long_is_given_up_after_the_time_limit() -> None:
-    import threading
-
     never = threading.Event()
     with bench(Reply(hold=never), retries=0, timeout_s=0.1) as made:
         with pytest.raises(ProviderFailure, match="within 0.1 s"):
@@ -255,11 +459,13 @@ def test_libraries_are_imported_only_when_they_are_needed() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_google_auth_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "google.auth.transport.requests", None)
+@pytest.mark.parametrize("part", ["google.auth.exceptions", "requests", "urllib3"])
+def test_library_that_is_missing_is_named_as_it_is_installed(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, part, None)
     with pytest.raises(MissingLibrary) as failure, bench():
         pass
-    assert "google-auth" in failure.value.library
+    assert failure.value.library == "google-cloud-compute"
+    assert failure.value.message == "to talk to Compute Engine"
 
 
 @pytest.mark.parametrize("trouble", [None, ModuleNotFoundError("google")])
