@@ -76,7 +76,7 @@ BEHAVIOUR = {
 
 def test_every_option_of_the_module_is_covered() -> None:
     package = "ansible_collections.multicloud.recovery.plugins.module_utils"
-    options = importlib.import_module(f"{package}.backends.gce.vm_options").VM_BACKUP
+    options = importlib.import_module(f"{package}.backends.gce.options").VM_BACKUP
     spec = importlib.import_module(f"{package}.core.arguments").argument_spec({"gce": options}, None)
     assert set(spec) == {name for name, *_rest in BODY} | set(BEHAVIOUR)
     assert all(test in globals() for test in BEHAVIOUR.values() if test)

@@ -66,7 +66,7 @@ class Machines(Protocol):
     def chosen_by(self, tags: Mapping[str, str]) -> list[str]:
         """The names of the VMs with all these tags."""
 
-    def unfinished(self, refs: Collection[Ref]) -> list[Work]:
+    def unfinished(self, refs: Collection[Ref]) -> Sequence[Work]:
         """What the provider still does to these machines and disks, whoever asked for it."""
 
     def status_word(self, power: Power) -> str:
@@ -327,15 +327,25 @@ class Provider(Protocol):
     PLACE: ClassVar[str]
     # The option that says another place for a copy: "new_zone", "new_region".
     NEW_PLACE: ClassVar[str]
-    place: str
-    # What names are unique within: the project, the account. It goes into derived names.
-    scope: str
-    machines: Machines
-    disks: Disks
-    points: Points
-    marks: Marks
-    manifests: Manifests
-    extras: Extras
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def scope(self) -> str:
+        """What names are unique within: the project, the account. It goes into derived names."""
+
+    @property
+    def machines(self) -> Machines: ...
+    @property
+    def disks(self) -> Disks: ...
+    @property
+    def points(self) -> Points: ...
+    @property
+    def marks(self) -> Marks: ...
+    @property
+    def manifests(self) -> Manifests: ...
+    @property
+    def extras(self) -> Extras: ...
 
     def ways(self, machine: Machine, attachment: Attachment) -> tuple[Way, ...]:
         """How this device can come back in place, best first; empty when it cannot."""

@@ -59,7 +59,7 @@ def not_sent_again(refusal: RecoveryError, earlier: RecoveryError) -> OutcomeUnk
     facts: dict[str, Any] = {"code": earlier.code, "http_status": earlier.http_status, "request_id": earlier.request_id}
     error = OutcomeUnknown(f"{earlier.message} It was not sent again: {refusal.message}", record=refusal.record, **facts)
     # Whether what was done before may be undone is decided by what refused, which may be a lock that is lost.
-    error.leaves = refusal.leaves
+    error.keeps_state = refusal.keeps_state
     return error
 
 

@@ -21,7 +21,7 @@ from tests.unit.plugins.module_utils.backends.gce.vm_bench import SITE, VM, ZONE
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "gce.md").read_text()
 BY_HAND = PAGE.partition("\n## By hand\n")[2].partition("\n## ")[0]
-LOCK = "ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.Lock.abandon"
+LOCK = "ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock.Lock.abandon"
 NAME = "rescue-1"
 IN_PLACE, REPLACED, GONE = "The VM is there, in place, half done", "The VM was being replaced, and is absent", "The VM is gone, and there is a backup"
 Wire = dict[str, Any]

@@ -14,18 +14,21 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest import mock
 
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records, vm_records, vm_restores
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, outcome, steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup.records import backup_record
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore import records as restore_records
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = "ansible_collections.multicloud.recovery.plugins.modules"
@@ -38,8 +41,8 @@ DETAILED = {"snapshot": snapshot_records.record_of(gce_objects.snapshot({}))}
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
 # The details of a VM's backup and restore.
 OF_VMS = {
-    "backup": {*vm_records.backup_record(BackupSet("", "", "", 1, "", "", 0, (), {}), None, "").details},
-    "restore": {*vm_restores.restore_details()},
+    "backup": {*backup_record(cast(Any, mock.Mock()), BackupSet("", "", "", 1, "", "", 0, (), {}), None, "").details},
+    "restore": {*restore_records.DETAILS},
 }
 # What stands in for the connection of an example that takes it from its environment or from the defaults of its play.
 ENVIRONMENT = {

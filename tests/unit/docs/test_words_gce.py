@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import labels, vm_labels
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_options import VM_BACKUP, VM_RESTORE
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.options import VM_BACKUP, VM_RESTORE
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "gce.md").read_text()
@@ -35,7 +35,11 @@ def test_look_for_messages_can_fail() -> None:
 
 
 def test_labels_are_those_of_the_code() -> None:
-    known = {value for value in {**vars(labels), **vars(vm_labels)}.values() if isinstance(value, str) and value.startswith("mcr-")}
+    known = {
+        marks.PREFIX + value
+        for name, value in vars(marks).items()
+        if name.isupper() and isinstance(value, str) and name not in ("PREFIX", "ON", "OFF", "YES", "CONDEMNED")
+    }
     spoken_of = set(re.findall(r"mcr-[a-z-]*[a-z]", PAGE))
     assert spoken_of - known == set()
     assert {"mcr-lock", "mcr-restore", "mcr-replaced-by"} <= spoken_of

@@ -173,7 +173,5 @@ def encryption(wire: Mapping[str, Any]) -> Wire:
 
 def _digest_of_point(point: RecoveryPoint) -> str:
     wire = point.own.wire if point.own is not None else {}
-    found = next((wire[name] for name in ("snapshotEncryptionKey", "imageEncryptionKey") if name in wire), {})
+    found: Wire = next((wire[name] for name in ("snapshotEncryptionKey", "imageEncryptionKey") if name in wire), {})
     return str(found.get("sha256", ""))
-
-

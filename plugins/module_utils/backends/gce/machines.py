@@ -182,9 +182,7 @@ def machine_of(instance: Instance) -> Machine:
 
 
 def attachment_of(disk: AttachedDisk) -> Attachment:
-    return _attachment(
-        disk.device_name, disk.source, boot=disk.boot, order=disk.index, mode=disk.mode, auto_delete=disk.auto_delete, interface=disk.interface
-    )
+    return _attachment(disk.device_name, disk.source, boot=disk.boot, order=disk.index, mode=disk.mode, auto_delete=disk.auto_delete, interface=disk.interface)
 
 
 def _attachment(device: str, disk: Ref, *, boot: bool, order: int, mode: str, auto_delete: bool, interface: str) -> Attachment:
@@ -197,5 +195,3 @@ def attachment_request(attachment: Attachment) -> Wire:
     kept = attachment.kept
     body: Wire = {"source": attachment.disk, "deviceName": attachment.device, "boot": attachment.boot, "mode": kept["mode"], "autoDelete": kept["auto_delete"]}
     return {**body, "type": "PERSISTENT", **attachment.sent}
-
-

@@ -191,7 +191,11 @@ class GceManifests:
         key = fingerprint(document)
         self._known.pop(key, None)
         metadata = {"items": [{"key": _KEY, "value": compact(document)}]}
-        body = {"name": _template(key), "description": f"The configuration of VM {document['vm']}, for its restore", "properties": {**_SHELL, "metadata": metadata}}
+        body = {
+            "name": _template(key),
+            "description": f"The configuration of VM {document['vm']}, for its restore",
+            "properties": {**_SHELL, "metadata": metadata},
+        }
         return change(self._client, f"storing the manifest {key}", _template(key), lambda: self._client.insert_instance_template(body))
 
     def get(self, key: str) -> Document | None:

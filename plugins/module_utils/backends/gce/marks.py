@@ -130,5 +130,3 @@ def label_value(text: str) -> str:
         return text
     begin = re.sub(r"[^a-z0-9_]+", "-", text.lower())[: _LONGEST - _HASH - 1].strip("-")
     return f"{begin}-{digest(text, _HASH)}".lstrip("-")
-
-

@@ -217,7 +217,7 @@ class GcePoints:
             body["storageLocations"] = [wish.own.storage_location]
         if needs_own_key(saving.disks[device].own.wire.get("diskEncryptionKey")):
             # What is saved is encrypted with the same key, so that it is no easier to read than the disk.
-            key = as_wire(self._keys[device])
+            key = as_wire(self._keys.get(device, ""))
             body["sourceDiskEncryptionKey"] = key
             body["imageEncryptionKey" if wish.method == IMAGE else "snapshotEncryptionKey"] = key
         if wish.method == IMAGE and wish.own.family and attachment.boot:
@@ -234,7 +234,7 @@ class GcePoints:
         if wish.own.storage_location:
             body["storageLocations"] = [wish.own.storage_location]
         keys = [
-            {"sourceDisk": one.disk, "diskEncryptionKey": as_wire(self._keys[one.device])}
+            {"sourceDisk": one.disk, "diskEncryptionKey": as_wire(self._keys.get(one.device, ""))}
             for one in saving.machine.attached
             if one.device in saving.disks and needs_own_key(saving.disks[one.device].own.wire.get("diskEncryptionKey"))
         ]

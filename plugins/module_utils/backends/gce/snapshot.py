@@ -17,12 +17,12 @@ from ...core.model import CREATE, DELETE, DELETING, INSPECT_ALL, INSPECT_ONE, UN
 from ...core.options import Option
 from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
+from ...recovery.marks import merged
 from ...recovery.naming import fitting_name, now_as_datetime
 from ...recovery.retention import parse_rules
 from . import snapshot_preflight
 from .connection import connect
 from .disk_refs import DiskRef, absent, check_name, disk_ref, find_disk
-from ...recovery.marks import merged
 from .marks import check_tags
 from .options import SNAPSHOT
 from .snapshot_actions import Actions, Deletion, refuse_failed

@@ -71,7 +71,8 @@ def _chosen(task: Task, candidates: Sequence[Snapshot]) -> tuple[list[Snapshot],
     if task["all_snapshots"]:
         return sorted(candidates, key=lambda snapshot: (snapshot.created_at or "", snapshot.name)), {}
     points = [
-        Candidate(snapshot.name, moment_of(snapshot.created_at), "" if status_of(snapshot) == SUCCEEDED else "it is not complete", expiry(snapshot)) for snapshot in candidates
+        Candidate(snapshot.name, moment_of(snapshot.created_at), "" if status_of(snapshot) == SUCCEEDED else "it is not complete", expiry(snapshot))
+        for snapshot in candidates
     ]
     decision = decide(points, parse_rules(task["retention"]), datetime.now(timezone.utc))
     by_name = {snapshot.name: snapshot for snapshot in candidates}

@@ -47,6 +47,11 @@ class BackupPlanner:
         self._run = secrets.token_hex(6)
         self._under_lock = False
 
+    @property
+    def _asked(self) -> str:
+        """The consistency that the task asks for: a VM is deleted only over what was saved while it stood still."""
+        return STOPPED if self._task["retire_source"] else str(self._task["consistency"])
+
     # --- reading
 
     @cached_property
@@ -135,7 +140,13 @@ class BackupPlanner:
             return Plan(after=record, why_unchanged=since)
         relabel = Step(RELABELLING, do=lambda: self._target.gate.tag_all([(partial(self._provider.points.get, member), tags) for member in other]))
         steps = [*([dropping(self._target, leftovers)] if leftovers else []), *([relabel] if other else [])]
-        return Plan(tuple(steps), after=record, verb="updated" if other else "completed")
+        seen = partial(self._read_again, complete)
+        return Plan(tuple(steps), after=record, verb="updated" if other else "completed", seen=seen, acted=self._provider.acted)
+
+    def _read_again(self, complete: BackupSet) -> Record | None:
+        found = [point for point in map(self._provider.points.get, complete.members) if point]
+        sets = self._provider.points.tied(found)
+        return self._record(sets[0]) if sets else None
 
     def _write_manifest_of(self, complete: BackupSet) -> None:
         if self._task["manifest_dir"] and not self._task.check_mode:
@@ -148,12 +159,13 @@ class BackupPlanner:
     def _refuse_differences(self, complete: BackupSet, machine: Machine) -> None:
         """Raises Conflict when the backup of this datetime was asked for in another way: other disks, consistency, method or place."""
         task = self._task
-        wish = self._provider.points.wish(task, task["consistency"])
-        there, asked = dict(complete.asked), wish.asks(task["consistency"])
-        # A former version noted only what was reached; a crash-consistent one is what any other is at least.
-        there.setdefault("consistency", complete.consistency if task["consistency"] != CRASH else CRASH)
+        there, asked = dict(complete.asked), self._provider.points.wish(task, self._asked).asks(self._asked)
+        # A former version noted only what was reached; what is more than crash consistent is that as well.
+        there.setdefault("consistency", complete.consistency if self._asked != CRASH else CRASH)
         pairs: list[tuple[str, Any, Any]] = [("method", complete.method, task["method"])]
-        pairs += [(key, there.get(key), value) for key, value in asked.items() if key in there or complete.asked]
+        # Whether a VM may be deleted over it is asked of the recovery points themselves.
+        compared = {key: value for key, value in asked.items() if key != "consistency" or not task["retire_source"]}
+        pairs += [(key, there.get(key), value) for key, value in compared.items() if key in there or complete.asked]
         different = [f"{key} is {has or 'not set'}, not {wants or 'unset'}" for key, has, wants in pairs if (has or None) != (wants or None)]
         different += self._other_disks(complete, machine)
         if different:
@@ -209,7 +221,7 @@ class BackupPlanner:
             waits=task["wait"],
             discard_volatile=bool(task.options.get("discard_local_ssd")),
             consistency=consistency,
-            asked=STOPPED if at_rest else task["consistency"],
+            asked=self._asked,
             store=manifest if apart and kept is not None else None,
             leftovers=[one for one in self._attempts if one.attempt != attempt],
             old_manifests=self._unused_manifests(manifest) if claim else (),
@@ -234,6 +246,7 @@ class BackupPlanner:
         )
         if not wanted.locked:
             return replace(facts, steps=steps.steps())
+        # Made before the steps, which use it.
         lock = self._target.lock_for(SAVING + self.moment, self._task["lock_ttl"], lambda claim: claim.purpose.startswith(SAVING))
         facts = replace(facts, release=lock.abandon)
         if self._under_lock:
@@ -305,7 +318,7 @@ class BackupPlanner:
             marks.MANIFEST: fingerprint(manifest),
             marks.RUN: run,
         }
-        return Saving(machine, disks, wish, self.moment, attempt, common, manifest, wish.asks(self._task["consistency"]))
+        return Saving(machine, disks, wish, self.moment, attempt, common, manifest, wish.asks(self._asked))
 
     def _disks_to_save(self, machine: Machine) -> dict[str, Disk]:
         """The disks of the backup by device; warns of local SSDs. Raises InvalidRequest."""

@@ -51,7 +51,7 @@ class LockLost(Conflict):
 class LeaseExpired(Conflict):
     """The lock was confirmed too long ago for a request to leave; nothing was sent. Who sends confirms it again, and tries again."""
 
-    keeps_state = refines = True
+    refines = True
 
 
 class Lock:
@@ -114,7 +114,7 @@ class Lock:
     def confirm_by(self, found: Claim | None, began: float) -> None:
         """The same by a claim that was read by a request sent at ``began``. Raises LockLost."""
         if found is None or found.run != self._claim.run:
-            raise LockLost(f"{f'{found.holder} has taken the lock over' if found else 'somebody has removed the lock'}; this run stops here.")
+            raise LockLost(f"the lock was {f'taken over by {found.holder}' if found else 'removed by somebody'}; this run stops here.")
         if not self._place.CONFIRMS_BY_WRITING or self.fresh:
             self._confirmed(began)
 

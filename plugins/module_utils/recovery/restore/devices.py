@@ -73,7 +73,7 @@ class DevicePlanner:
         disks = self._provider.disks
         problems = [problem for one in attached if (problem := disks.key_problem(one.device, models[one.device], points[one.device]))]
         if problems:
-            raise InvalidRequest(f"{' '.join(problems)} Give the keys in disk_encryption_keys. Nothing was changed.")
+            raise InvalidRequest(f"{' '.join(problems)} Give the right keys in disk_encryption_keys. Nothing was changed.")
         return in_order([self._device(one, models[one.device], points[one.device], len(attached)) for one in attached])
 
     def _device(self, before: Attachment, model: Document, point: RecoveryPoint, count: int) -> Device:

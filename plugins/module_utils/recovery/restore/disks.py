@@ -141,15 +141,15 @@ class RestoreDisks:
         """Raises ProviderFailure; NoWayBack, so that nothing is undone, when an earlier run has given up old disks already."""
         raise (NoWayBack if None in self._target.found(self.old) else ProviderFailure)(text)
 
-    def recording(self, name: str, was_on: bool, claim: Claim | None = None) -> Step:
+    def recording(self, name: str, was_on: bool, *, with_lock: bool = False) -> Step:
         """The step that notes on each old disk what takes its place and how it was attached, before anything is taken off.
 
-        With a ``claim`` they carry the lock too, whose text changes with each renewal, so that the step is never quite done.
+        ``with_lock``: they carry the lock too, whose text changes with each renewal, so that the step is never quite done.
         """
         wanted = {device.old: self._marks_of_old(device, was_on) for device in self.devices if device.old}
 
         def do() -> None:
-            lock = claim_marks(self._target.lock.claim) if claim else {}
+            lock = claim_marks(self._target.lock.claim) if with_lock else {}
             self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()})
 
         def undo() -> None:
@@ -157,7 +157,7 @@ class RestoreDisks:
             self._target.settle(wanted)
             self.unmark(list(wanted))
 
-        return Step(name, do=do, done=lambda: Progress.NO if claim else self._marked(wanted), undo=undo)
+        return Step(name, do=do, done=lambda: Progress.NO if with_lock else self._marked(wanted), undo=undo)
 
     def _marks_of_old(self, device: Device, was_on: bool) -> dict[str, str | None]:
         provider, identity = self._target.provider, self._identity

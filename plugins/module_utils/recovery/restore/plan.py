@@ -138,7 +138,7 @@ class RestorePlanner:
                 return done
         self._refuse_held()
         self._refuse_other_vm()
-        begun = restore if restore and not restore.complete else None
+        begun = restore if restore and restore.new and not restore.complete else None
         if begun:
             self._refuse_differences(begun)
         if self._source.lacks:

@@ -15,7 +15,7 @@ from .found import Restore
 from .steps import ATTACHING, CREATING, DETACHING, INSERTING, REMOVING, STARTING, STOPPING, UNLOCKING
 
 _READY = "READY"
-_DETAILS: Mapping[str, Any] = {
+DETAILS: Mapping[str, Any] = {
     "vm": "",
     "zone": "",
     "strategy": "",
@@ -129,4 +129,4 @@ def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags
 
 
 def _details(**given: Any) -> dict[str, Any]:
-    return {key: given.get(key, value) for key, value in _DETAILS.items()}
+    return {key: given.get(key, value) for key, value in DETAILS.items()}

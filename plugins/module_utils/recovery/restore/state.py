@@ -31,8 +31,8 @@ def state_after_backup(target: Target) -> str:
     except RecoveryError as trouble:
         return _unseen(target, (), trouble)
     if machine is None:
-        return f"{target} does not exist now. {_next(target)}"
-    return f"{target} is {machine.status} now on its own disks ({_names(one.disk for one in machine.attached)}); a backup does not change them. {_next(target)}"
+        return f"Now {target} does not exist. {_next(target)}"
+    return f"Now {target} is {machine.status} on its own disks ({_names(one.disk for one in machine.attached)}); a backup does not change them. {_next(target)}"
 
 
 def _found(target: Target, refs: Sequence[Ref]) -> dict[Ref, Disk | None]:
@@ -41,7 +41,7 @@ def _found(target: Target, refs: Sequence[Ref]) -> dict[Ref, Disk | None]:
 
 def _up(target: Target, machine: Machine | None, old: dict[Ref, Disk | None], new: dict[Ref, Disk | None], after: str) -> str:
     if machine is None:
-        return f"{target} does not exist now."
+        return f"Now {target} does not exist."
     on = machine.disks
     if old and on.issuperset(old):
         which = f"its disks from before ({_names(old)})"
@@ -49,7 +49,7 @@ def _up(target: Target, machine: Machine | None, old: dict[Ref, Disk | None], ne
         which = f"the {after} ({_names(new)})"
     else:
         which = _names(one.disk for one in machine.attached) or "no disk"
-    return f"{target} is {machine.status} now on {which}."
+    return f"Now {target} is {machine.status} on {which}."
 
 
 def _where(machine: Machine | None, old: dict[Ref, Disk | None], new: dict[Ref, Disk | None], after: str) -> str:

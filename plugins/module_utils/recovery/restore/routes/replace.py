@@ -97,7 +97,7 @@ class Replace:
 
     def _recording(self) -> Step:
         """The old disks carry the lock across the gap in which there is no VM."""
-        step = self.builder.disks.recording(RECORDING, self.wanted.was_on, self.target.lock.claim)
+        step = self.builder.disks.recording(RECORDING, self.wanted.was_on, with_lock=True)
         return Step(RECORDING, do=step.do, done=lambda: Progress.DONE if self._old() is None else Progress.NO, undo=step.undo)
 
     def _stop(self) -> None:

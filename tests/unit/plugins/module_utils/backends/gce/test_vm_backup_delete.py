@@ -77,7 +77,7 @@ def test_backup_without_the_tags_that_were_meant_is_not_deleted(bench: VmBench) 
 def test_backup_that_a_restore_may_be_reading_is_not_deleted(bench: VmBench) -> None:
     bench.backup()
     bench.hold("restore_r1")
-    assert "held by the restore r1" in bench.refused(delete(bench), "Conflict")
+    assert 'held by the restore "r1"' in bench.refused(delete(bench), "Conflict")
 
 
 def test_backup_of_a_vm_that_is_gone_is_deleted(bench: VmBench) -> None:
@@ -325,7 +325,7 @@ def test_images_of_the_running_vm_are_not_completed_to_retire_it(bench: VmBench)
 def test_backup_by_another_method_is_no_reason_to_delete_the_vm(bench: VmBench) -> None:
     bench.change_vm(status="TERMINATED")
     assert bench.backup(consistency="stopped").ok
-    assert "made by method snapshot, not image" in bench.refused(retire(bench), "Conflict")
+    assert "method is snapshot, not image" in bench.refused(retire(bench), "Conflict")
 
 
 def test_check_mode_of_retiring_tells_the_same_keys_and_touches_nothing(bench: VmBench) -> None:

@@ -32,7 +32,7 @@ def refused(bench: VmBench, module: str, operation: str, options: Mapping[str, A
         ({"vm_names": ["a"]}, "not vm_name and vm_names"),
         ({"vm_filter": {"app": "web"}}, "not vm_name and vm_filter"),
         ({"vm_name": None, "vm_names": ["a"], "vm_filter": {"app": "web"}}, "not vm_names and vm_filter"),
-        ({**MANY, "name": f"web-1-{FIRST}"}, "name is for one backup; vm_names chooses many"),
+        ({**MANY, "name": f"web-1-{FIRST}"}, "name is for one backup"),
         ({"snapshot_datetime": "yesterday"}, "snapshot_datetime must be a date and time in UTC"),
         ({"snapshot_datetime": "latest"}, "snapshot_datetime must be a date and time in UTC"),
         ({"name": "nightly"}, "is not the name of a backup"),

@@ -57,7 +57,7 @@ def die_between_two_deletions(saved: VmBench, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patched:
         patched.setattr(GceClient, "delete_disk", die)
-        patched.setattr("ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.Lock.abandon", lambda lock: lock.stop_renewing())
+        patched.setattr("ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock.Lock.abandon", lambda lock: lock.stop_renewing())
         with pytest.raises(Killed):
             saved.restore(old_disks="delete")
     assert 0 < len(set(DISKS).intersection(saved.names("disks"))) < len(DISKS)

@@ -285,7 +285,7 @@ def test_key_that_is_missing_is_refused(bench: VmBench) -> None:
     bench.encrypt("web-1-data")
     assert bench.backup(disk_encryption_keys={"data": KEY}).ok
     message = bench.refused(bench.restore(), "InvalidRequest")
-    assert "encrypted with keys of your own: data. Give the keys in disk_encryption_keys" in message
+    assert "The disk data is encrypted with a key of your own. Give the right keys in disk_encryption_keys" in message
 
 
 # Old disks
@@ -376,7 +376,7 @@ def test_lock_that_another_run_took_stops_this_one_and_nothing_is_put_back(saved
 
     monkeypatch.setattr(GceClient, "stop_instance", lose)
     ran = saved.restore()
-    assert "taken over by the run thief" in ran.message
+    assert 'taken over by the restore "r1" (run thief)' in ran.message
     assert ran.order("/stop", "/detachDisk", "/start") == ["/stop"]
     assert saved.labels()["mcr-lock"].startswith("thief-")
 
@@ -415,7 +415,7 @@ def killed_at(bench: VmBench, monkeypatch: pytest.MonkeyPatch, method: str, nth:
 
     with monkeypatch.context() as patched:
         patched.setattr(GceClient, method, die)
-        patched.setattr("ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.Lock.abandon", lambda lock: lock.stop_renewing())
+        patched.setattr("ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock.Lock.abandon", lambda lock: lock.stop_renewing())
         with pytest.raises(Killed):
             bench.restore(**given)
 

@@ -17,8 +17,7 @@ from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.connection import connect
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_backup import GceBackupBackend
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_restore import GceRestoreBackend
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import registry
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import runner
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
@@ -39,7 +38,7 @@ DISKS = ("web-1", "web-1-data", "web-1-logs")
 FIRST, SECOND, THIRD = "20260101-000000", "20260102-000000", "20260103-000000"
 KEY = base64.b64encode(b"k" * 32).decode()
 KEY_DIGEST = base64.b64encode(hashlib.sha256(b"k" * 32).digest()).decode()
-MODULES: Mapping[str, Any] = {"backup": GceBackupBackend, "restore": GceRestoreBackend}
+MODULES: Mapping[str, Any] = {"backup": registry.BACKUP, "restore": registry.RESTORE}
 
 _numbers = itertools.count(1)
 
