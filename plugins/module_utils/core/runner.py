@@ -175,7 +175,7 @@ def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Re
     on = f' "{target}"' if target and operation != INSPECT_ALL else ""
     message = f"Failed to {attempt(resource, operation)}{on}: {error.message}"
     if report.undo_errors:
-        message = f"{message} Not everything could be put back: {'; '.join(report.undo_errors)}."
+        message = f"{message} Not everything could be put back: {'; '.join(text.rstrip('.') for text in report.undo_errors)}."
     # Masked before it is cut: a secret cut in two is masked no more.
     message = str(remove_values(message, module.no_log_values))[:_LONGEST_MESSAGE]
     result: dict[str, Any] = {
