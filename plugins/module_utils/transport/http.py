@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import InvalidRequest, OutcomeUnknown, ProviderFailure, RecoveryError
+from .exchange import Limits
 from .failures import Unanswered, not_sent_again
 from .retry import Retry, TryAgain, retry_after_s
-from .session import HttpSession, Limits, Tls, server_of
+from .session import HttpSession, Tls, server_of
 
 __all__ = ["Answer", "HttpTransport", "Query", "Tls"]
 

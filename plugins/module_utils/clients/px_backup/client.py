@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ...core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure, WaitTimeout
+from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.http import Answer, HttpTransport, Query
 from ...transport.retry import Retry
-from ...transport.session import Limits, Tls, acquire
+from ...transport.session import Tls, acquire
 from .answers import meaning, meaning_of_login
 
 Wire = Mapping[str, Any]
