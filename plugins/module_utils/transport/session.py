@@ -156,6 +156,7 @@ def _whole(response: Any, server: str) -> bytes:
         # What follows the end of a packed body is kept by zlib, and counts as well.
         if max(read, len(body)) > LARGEST_ANSWER:
             raise Ended(ProviderFailure(f"{server} gave an answer of more than {LARGEST_ANSWER // 1024**2} MiB, which is not read."))
-    if unpacker and read and not unpacker.eof:
+    # Before version 2, urllib3 takes a body for whole that is shorter than was announced.
+    if (unpacker and read and not unpacker.eof) or response.raw.length_remaining:
         raise Ended(ProviderFailure(f"{server} gave no whole answer before the connection broke.", transient=True))
     return bytes(body)
