@@ -97,7 +97,7 @@ class VmBench:
         self.project = f"bench-{os.getpid()}-{next(_numbers)}"
         self.simulator = simulator
         self.control: Control = simulator.control.scoped(self.project)
-        self.control.settings(operation_s=0, strict_contract=True, **settings)
+        self.control.settings(**{"operation_s": 0, "strict_contract": True, "most_pending": 2, **settings})
         self.control.seed("demo")
         self.clock = FakeClock()
 
