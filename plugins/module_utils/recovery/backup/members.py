@@ -75,7 +75,7 @@ class Members:
         self._target.waiter.wait_until(
             self._seen,
             lambda points: len(points) == len(self.planned) and all(point.taken for point in points),
-            lambda _points: f"the disks of {self._target} were not yet read.",
+            self._unfinished,
         )
 
     def wait_until_ready(self) -> list[RecoveryPoint]:

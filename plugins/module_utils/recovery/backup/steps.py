@@ -102,6 +102,8 @@ class BackupSteps:
         members = self._members
 
         def wait() -> None:
+            if not (self._wanted.locked or self._wanted.waits):
+                return
             members.wait_until_taken()
             self._see_consistency()
             if not self._wanted.locked and self._wanted.waits:

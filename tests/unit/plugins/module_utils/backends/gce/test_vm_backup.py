@@ -343,7 +343,7 @@ def test_manifest_in_the_result_shows_digests_for_secrets(bench: VmBench) -> Non
     ran = bench.backup().ok
     (item,) = ran["backup"]["manifest"]["instance"]["metadata"]["items"]
     assert item["key"] == "startup-script"
-    assert item["value"].startswith("sha256:")
+    assert item["value"].startswith("hmac-sha256:")
     assert "systemctl" not in json.dumps(ran.value)
 
 
