@@ -66,6 +66,11 @@ class BackupPlanner:
     def _claim(self) -> Claim | None:
         return claim_of(self._machine.marks) if self._machine else None
 
+    @property
+    def _resumes(self) -> bool:
+        """Whether a run that died held the VM: then it may have left something half done."""
+        return self._claim is not None and (not self._under_lock or self._target.lock.taken_over)
+
     @cached_property
     def moment(self) -> str:
         """The datetime: the one given, else that of a run which died on the way, else now."""
@@ -224,7 +229,7 @@ class BackupPlanner:
             asked=self._asked,
             store=manifest if apart and kept is not None else None,
             leftovers=[one for one in self._attempts if one.attempt != attempt],
-            old_manifests=self._unused_manifests(manifest) if claim else (),
+            old_manifests=self._unused_manifests(manifest) if self._resumes else (),
             on_saved=partial(self._write_manifest, manifest),
         )
         steps = BackupSteps(self._target, members, machine, wanted, intent)
@@ -366,7 +371,7 @@ class BackupPlanner:
             raise Conflict(f'{self._target} is not deleted for the backup "{complete.name}": {problem or complete.unusable}. Nothing was changed.')
 
     def _about_states(self, machine: Machine, *, stopping: bool, at_rest: bool) -> Iterable[Finding]:
-        name, resumed = str(self._target), self._claim is not None
+        name, resumed = str(self._target), self._resumes
         if (stopping or at_rest) and machine.power is Power.SUSPENDED:
             yield Finding(f"{name} is suspended: resume or stop it before a backup that stops it.")
         if at_rest and machine.power is Power.BETWEEN and not resumed:
