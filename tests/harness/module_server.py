@@ -10,9 +10,11 @@ costs a few milliseconds. A request is a line of JSON; the answers are {"id", "p
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import sys
@@ -22,7 +24,25 @@ from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
-MODULES = "ansible_collections.multicloud.recovery.plugins.modules"
+PLUGINS = "ansible_collections.multicloud.recovery.plugins"
+MODULES = f"{PLUGINS}.modules"
+LIBRARIES = (
+    "requests",
+    "google.auth.transport.requests",
+    "google.cloud.compute_v1",
+    "google.oauth2.credentials",
+    "google.oauth2.service_account",
+)
+
+
+def import_all() -> None:
+    """Import what the modules may come to import while they run: the collection, and the libraries of its providers."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    plugins = importlib.import_module(PLUGINS)
+    for found in pkgutil.walk_packages(plugins.__path__, f"{PLUGINS}."):
+        if found.name.startswith((MODULES, f"{PLUGINS}.module_utils")):
+            importlib.import_module(found.name)
 
 
 def run_module(request: dict[str, Any]) -> None:
@@ -64,13 +84,10 @@ class ModuleServer:
         """Until the standard input ends; then what still runs is killed."""
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        for name in (
-            "requests",
-            "google.cloud.compute_v1",
-            "google.auth.transport.requests",
-            *(f"{MODULES}.{name}" for name in ("backup", "restore", "snapshot")),
-        ):
-            importlib.import_module(name)
+        import_all()
+        # What is there now is never garbage: a collector that looked through it would make each fork copy the memory that it touches.
+        gc.collect()
+        gc.freeze()
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
