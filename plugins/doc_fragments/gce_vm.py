@@ -38,7 +38,9 @@ options:
       - (gce) On O(operation=CREATE), all VMs of the zone that carry all these labels, treated as O(vm_names). The task fails when no VM does.
     type: dict
   max_parallel:
-    description: (gce) On O(operation=CREATE), how many VMs are worked on at once.
+    description:
+      - (gce) On O(operation=CREATE), how many VMs are worked on at once, V(1) to V(256).
+      - They share one access token and at most 64 connections. When Compute Engine asks one of them to slow down, all do.
     type: int
     default: 16
   disk_encryption_keys:
@@ -55,7 +57,7 @@ options:
     default: false
   lock_ttl:
     description:
-      - (gce) On O(operation=CREATE), how many seconds a run that holds the VM and shows no life counts as alive. At least V(5).
+      - (gce) On O(operation=CREATE), how many seconds a run that holds the VM and shows no life counts as alive, V(5) to V(3600).
       - The run renews its lock every third of that. All tasks on a VM should have the same value.
     type: int
     default: 120

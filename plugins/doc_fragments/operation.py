@@ -34,7 +34,9 @@ options:
     type: dict
     aliases: [labels]
   name_filter:
-    description: On O(operation=INSPECT_ALL), a part of the names to return.
+    description:
+      - On O(operation=INSPECT_ALL), a part of the names to return.
+      - One line, without blanks around it; anything else is refused as a typing mistake, as in O(name), O(uid) and every other filter.
     type: str
   status:
     description:
@@ -44,6 +46,6 @@ options:
     type: list
     elements: str
   max_objects:
-    description: On O(operation=INSPECT_ALL), the most to return. Without it, or with V(0), all are returned.
+    description: On O(operation=INSPECT_ALL), the most to return, up to V(1000000). Without it, or with V(0), all are returned.
     type: int
 """

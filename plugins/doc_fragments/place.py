@@ -32,12 +32,14 @@ options:
     description: A PEM file with the key of O(client_cert).
     type: path
   request_timeout:
-    description: The longest time in seconds to wait for one answer.
+    description:
+      - The longest time in seconds for one answer, from connecting to its last byte, V(1) to V(600).
+      - An answer of more than 64 MiB, unpacked, is not read, and the task fails.
     type: int
     default: 30
   retries:
     description:
-      - How often a request is repeated that failed for a passing reason.
+      - How often a request is repeated that failed for a passing reason, V(0) to V(100).
       - Only what is safe to repeat is repeated. The pauses grow, and a C(Retry-After) header is obeyed.
     type: int
     default: 5

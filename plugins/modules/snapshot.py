@@ -49,7 +49,8 @@ options:
     aliases: [disk_id, source_volume]
   min_age:
     description:
-      - (gce) A number of minutes. No snapshot is taken when there is one of the disk that is younger, and in everything given as asked for.
+      - (gce) A number of minutes, V(1) to V(525600), which is a year. None is taken if the disk has a snapshot younger than this that
+        matches all given options.
       - Only for O(operation=CREATE) without O(name). Snapshots that a schedule made, or that are parts of a backup of a VM, do not count.
       - Compute Engine itself limits how often a disk can be saved, to once in ten minutes in the long run.
     type: int
@@ -59,7 +60,7 @@ options:
     type: str
   retention_days:
     description:
-      - (gce) After how many days the snapshot expires. That is noted in its label C(mcr-expires), and can be changed.
+      - (gce) After how many days the snapshot expires, V(1) to V(36500). That is noted in its label C(mcr-expires), and can be changed.
       - Nothing is deleted by that alone. A task with O(retention) and its rule C(expired) deletes what has expired.
     type: int
   storage_location:

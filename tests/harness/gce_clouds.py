@@ -53,7 +53,7 @@ class Clouds:
         """A cloud: empty, or a copy of another one in which nothing happens at the moment."""
         service = make_service("gce", None, self.clock)
         provider: Any = service.provider
-        provider.settings.update({"operation_s": OPERATION_S, "strict_contract": True, **settings})
+        provider.settings.update({"operation_s": OPERATION_S, "strict_contract": True, "most_pending": 2, **settings})
         if like is not None:
             provider.world.projects[PROJECT] = self.call(lambda: _copied(like.project, provider.world))
         runner, url = asyncio.run_coroutine_threadsafe(start(service), self._loop).result(60)

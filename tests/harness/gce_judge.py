@@ -60,6 +60,8 @@ def comparable(canonical: Mapping[str, Any]) -> dict[str, Any]:
     """
     text = re.sub(r"\bmcr-manifest-[0-9a-f]{16}", "mcr-manifest-*", json.dumps(canonical))
     text = re.sub(r'"mcr-manifest": "[0-9a-f]{16}"', '"mcr-manifest": "*"', text)
+    # Which run made a recovery point.
+    text = re.sub(r'"mcr-run": "[0-9a-f]{12}"', '"mcr-run": "*"', text)
     text = re.sub(r'\\*"natIP\\*":\\*"[0-9.]+\\*",?', "", text)
     found: dict[str, Any] = json.loads(text)
     for items in found.values():
@@ -114,9 +116,27 @@ def _judge_failure(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell:
     if not stage.route.undone and accepted(cloud.requests()):
         cell.outcome = "failed, left"
         return []
-    different = differences(_without_reservations(comparable(cloud.canonical())), _without_reservations(comparable(stage.begin)))
+    found, begin = _without_reservations(comparable(cloud.canonical())), _without_reservations(comparable(stage.begin))
+    if stage.route.module == "backup":
+        _forget_whole_backup(found, comparable(stage.end), begin)
+    different = differences(found, begin)
     cell.outcome = "failed, all undone" if accepted(cloud.requests()) else "refused"
     return [f"after the failure {text}" for text in different[:6]]
+
+
+def _forget_whole_backup(found: dict[str, Any], end: Mapping[str, Any], begin: Mapping[str, Any]) -> None:
+    """Take a backup that is whole, and what it superseded, for not being there: a later step that failed is no reason to delete it."""
+    for plural in ("snapshots", "images", "machineImages"):
+        made = {name: item for name, item in end.get(plural, {}).items() if name not in begin.get(plural, {})}
+        if not made or any(found.get(plural, {}).get(name, {}).get("status") != "READY" for name in made):
+            continue
+        for name in made:
+            del found[plural][name]
+        for item in found[plural].values():
+            item.pop("deprecated", None)
+        for name in set(found.get("instanceTemplates", {})) & set(end.get("instanceTemplates", {})) - set(begin.get("instanceTemplates", {})):
+            del found["instanceTemplates"][name]
+        found["templates"] = len(found.get("instanceTemplates", {}))
 
 
 def state_begin(stage: Stage) -> str:

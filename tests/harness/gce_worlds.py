@@ -32,7 +32,7 @@ class GceWorld:
         self.project = f"world-{os.getpid()}-{next(_numbers)}"
         self.simulator = simulator
         self.control: Control = simulator.control.scoped(self.project)
-        self.control.settings(operation_s=0, **settings)
+        self.control.settings(**{"operation_s": 0, "most_pending": 2, **settings})
 
     # -- The way to it
 
@@ -74,6 +74,21 @@ class GceWorld:
         made_at = (datetime.now(timezone.utc) - timedelta(hours=age_h)).isoformat(timespec="milliseconds")
         source = {"sourceDisk": f"{SITE}projects/{self.project}/{place}/disks/{disk}", "sourceDiskId": disk_id or self.one("disks", disk, place)["id"]}
         self.control.merge_state(snapshots=[{"name": name, "creationTimestamp": made_at, **source, **fields}])
+
+    def put_running_vm(self, disk: str) -> None:
+        """Make a VM that runs and has a zonal disk, so that there is a guest that can be informed."""
+        base = f"{SITE}projects/{self.project}/zones/{ZONE}"
+        entry = {
+            "source": f"{base}/disks/{disk}",
+            "deviceName": disk,
+            "type": "PERSISTENT",
+            "mode": "READ_WRITE",
+            "boot": True,
+            "index": 0,
+            "autoDelete": False,
+        }
+        vm = {"name": f"vm-of-{disk}", "place": f"zones/{ZONE}", "machineType": f"{base}/machineTypes/e2-medium", "disks": [entry]}
+        self.control.merge_state(instances=[vm])
 
     # -- What is there
 

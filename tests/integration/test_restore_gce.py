@@ -110,9 +110,8 @@ def saved(ask: Ask, vm_world: VmWorld) -> dict[str, str]:
 
 
 def _add_network(world: VmWorld) -> None:
-    base = f"projects/{world.project}"
     world.control.merge_state(networks=[{"name": "drills", "place": "global", "autoCreateSubnetworks": False}])
-    subnetwork = {"name": "drill-subnet", "place": "regions/europe-west1", "network": f"{base}/global/networks/drills", "ipCidrRange": "10.9.0.0/24"}
+    subnetwork = {"name": "drill-subnet", "place": "regions/europe-west1", "network": f"{world.base}/global/networks/drills", "ipCidrRange": "10.9.0.0/24"}
     world.control.merge_state(subnetworks=[subnetwork])
 
 

@@ -204,6 +204,8 @@ def test_every_option_of_the_module_is_covered() -> None:
 @pytest.mark.parametrize(("option", "options", "sent"), BODY, ids=[f"{case[0]}-{number}" for number, case in enumerate(BODY)])
 def test_option_is_sent(ask: Ask, gce_world: GceWorld, option: str, options: dict[str, Any], sent: dict[str, Any]) -> None:
     given = {name: value.replace("PROJECT", gce_world.project) if isinstance(value, str) else value for name, value in options.items()}
+    if option == "guest_flush":
+        gce_world.put_running_vm("data")
     predicted = ask({**CREATE, **given}, check=True)
     assert predicted.changes == []
     ran = ask({**CREATE, **given})

@@ -13,12 +13,14 @@ from typing import Any
 from .errors import InvalidRequest
 from .model import DELETE, INSPECT_ONE, OPERATIONS
 from .options import COMMON, Option
-from .secrets import all_forms
+from .secrets import all_forms, is_too_short, secret_texts
 
 BackendOptions = Mapping[str, Mapping[str, Option]]
 
 # Line breaks, NUL and other control characters: no name and no word of an option holds them.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_NAMES = ("name", "uid")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def resolve(
     task = Task(resource, operation, provider, {name: params.get(name) for name in known}, check_mode)
     problems = [*_double_names(every, given), *_foreign(set_options - set(known), provider), *_without_effect(task, known, set_options)]
     task = _with_environment(task, known, environ)
-    problems += [*_empty_or_too_small(task, known), *_missing(task, known, selectors)]
+    problems += [*_out_of_bounds(task, known), *_mistyped(task, known), *_no_secrets(task, known), *_missing(task, known, selectors)]
     if problems:
         raise InvalidRequest(" ".join(problems))
     return task
@@ -141,19 +143,43 @@ def _with_environment(task: Task, known: Mapping[str, Option], environ: Mapping[
     for name, option in known.items():
         if not is_set(options[name], option) and (not option.way or not ways or option.way in ways):
             options[name] = next((environ[variable] for variable in option.env if environ.get(variable)), options[name])
-        if option.secret and options[name]:
-            task.hide(str(options[name]))
+        if option.secret:
+            for secret in secret_texts(options[name], option.secret_parts):
+                task.hide(secret)
     # An empty uid is what a template makes of "none known".
     options["uid"] = options["uid"] or None
     return Task(task.resource, task.operation, task.provider, options, task.check_mode, task.warnings, task.secrets)
 
 
-def _empty_or_too_small(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
+def _out_of_bounds(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
     if task["name"] is not None and not task["name"].strip():
         yield "name must not be empty."
     for name, option in known.items():
-        if option.minimum is not None and task[name] is not None and task[name] < option.minimum:
-            yield f"{name} must be at least {option.minimum}, not {task[name]}."
+        value, least, most = task[name], option.minimum, option.maximum
+        if value is None or not ((least is not None and value < least) or (most is not None and value > most)):
+            continue
+        bounds = f"between {least} and {most}" if least is not None and most is not None else f"at least {least}" if most is None else f"at most {most}"
+        yield f"{name} must be {bounds}, not {value}."
+
+
+def _mistyped(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
+    """A problem for each name or filter that nothing can have: what it selects would be wrongly empty, which is a false answer in an emergency."""
+    for name, option in known.items():
+        value = task[name]
+        if option.secret or not value:
+            continue
+        if option.type == "list" and any(isinstance(word, str) and CONTROL.search(word) for word in value):
+            yield f"{name} must not hold line breaks or other control characters: {value!r}."
+        elif option.type == "str" and (option.selects or name in _NAMES) and value.strip() and (CONTROL.search(value) or value != value.strip()):
+            yield f"{name} must be one line without blanks around it, not {value!r}."
+
+
+def _no_secrets(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
+    """A problem for each secret that is too short to be hidden, and therefore none."""
+    for name, option in known.items():
+        value = task[name]
+        if option.secret and isinstance(value, (str, int)) and str(value) and is_too_short(str(value)):
+            yield f"{name} is {'no secret of one or two characters' if str(value).strip() else 'blank'}: give the whole value."
 
 
 def _missing(task: Task, known: Mapping[str, Option], selectors: Collection[str]) -> Iterable[str]:

@@ -18,10 +18,10 @@ from .arguments import Task, argument_spec, resolve
 from .errors import MissingLibrary, NotFound, RecoveryError
 from .fleet import perform_all
 from .model import CREATE, INSPECT_ALL, INSPECT_ONE, Record
-from .options import Option, public_parts
+from .options import Option, public_parts, secret_values
 from .outcome import Outcome, attempt, message_of, outcome_of_removal, result_of, result_of_many
 from .plan import Plan, would_change
-from .secrets import all_forms, environment_secrets
+from .secrets import all_forms, environment_secrets, is_too_short
 from .steps import Report, cancel_on_sigterm, run_plan
 from .waiter import Waiter
 
@@ -68,6 +68,8 @@ class Registered:
 
 # A server's answer is part of it, and may be a whole page.
 _LONGEST_MESSAGE = 4000
+# Ansible's own word for it.
+_HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Outcome:
@@ -103,11 +105,7 @@ def _seen_last(backend: Backend, plan: Plan) -> Record | None:
 def run(resource: str, backends: Mapping[str, Registered], default_provider: str | None = None) -> None:
     """Be the module ``resource``: read the arguments, act, and leave with a result."""
     options = {provider: backend.OPTIONS for provider, backend in backends.items()}
-    module = AnsibleModule(argument_spec=argument_spec(options, default_provider), supports_check_mode=True)
-    # Ansible takes every value within a secret dictionary for a secret.
-    module.no_log_values.difference_update(public_parts(options, module.params))
-    secrets = {*module.no_log_values, *environment_secrets(os.environ), *_variables_of_secrets(options)}
-    module.no_log_values.update(all_forms(secrets))
+    module = _make_module(options, default_provider)
     task: Task | None = None
     failure: RecoveryError | None = None
     result: dict[str, Any] = {}
@@ -128,6 +126,43 @@ def run(resource: str, backends: Mapping[str, Registered], default_provider: str
     if "errors" in result:
         module.fail_json(msg=result["message"], **result)
     module.exit_json(**result)
+
+
+def _make_module(options: Mapping[str, Mapping[str, Option]], default_provider: str | None) -> AnsibleModule:
+    """Ansible's module, with every secret in its parameters registered."""
+    made: list[AnsibleModule] = []
+
+    def fail_json(module: AnsibleModule, msg: str, **result: Any) -> None:
+        if not made:
+            # Ansible's constructor leaves here when an option is wrong, and shows the others.
+            _hide_secrets(module, options)
+        for name in _too_short(options, module.params):
+            module.params[name] = _HIDDEN
+        AnsibleModule.fail_json(module, msg, **result)
+
+    # Not a class statement: to the type checker, AnsibleModule is anything.
+    hiding = type("HidingModule", (AnsibleModule,), {"fail_json": fail_json})
+    module = hiding(argument_spec=argument_spec(options, default_provider), supports_check_mode=True)
+    _hide_secrets(module, options)
+    made.append(module)
+    return module
+
+
+def _hide_secrets(module: AnsibleModule, options: Mapping[str, Mapping[str, Option]]) -> None:
+    """Register every form of every secret, those within a dictionary that was given as text too, and nothing else.
+
+    Ansible registers such a text only as a whole, every value within a secret dictionary, and also a blank.
+    """
+    secrets = {*module.no_log_values, *secret_values(options, module.params), *environment_secrets(os.environ), *_variables_of_secrets(options)}
+    hidden = all_forms(secrets - public_parts(options, module.params))
+    module.no_log_values.clear()
+    module.no_log_values.update(hidden)
+
+
+def _too_short(options: Mapping[str, Mapping[str, Option]], params: Mapping[str, Any]) -> set[str]:
+    """The secret options whose values nothing masks."""
+    secret = {name for of_provider in options.values() for name, option in of_provider.items() if option.secret}
+    return {name for name in secret if isinstance(params.get(name), (str, int)) and is_too_short(str(params[name]))}
 
 
 def _variables_of_secrets(options: Mapping[str, Mapping[str, Option]]) -> set[str]:
@@ -175,7 +210,7 @@ def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Re
     on = f' "{target}"' if target and operation != INSPECT_ALL else ""
     message = f"Failed to {attempt(resource, operation)}{on}: {error.message}"
     if report.undo_errors:
-        message = f"{message} Not everything could be put back: {'; '.join(report.undo_errors)}."
+        message = f"{message} Not everything could be put back: {'; '.join(text.rstrip('.') for text in report.undo_errors)}."
     # Masked before it is cut: a secret cut in two is masked no more.
     message = str(remove_values(message, module.no_log_values))[:_LONGEST_MESSAGE]
     result: dict[str, Any] = {

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 # What requests does not encode in a path.
 _LEFT_BY_REQUESTS = "!#$%&'()*+,/:;=?@[]~"
+# What is shorter stands in every message, which masking it would make unreadable.
+SHORTEST_SECRET = 3
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -66,5 +69,32 @@ def environment_secrets(environ: Mapping[str, str]) -> set[str]:
 
 
 def all_forms(secrets: Iterable[str]) -> set[str]:
-    """Every form of every secret."""
-    return {form for secret in secrets if secret for form in encoded_forms(secret)}
+    """Every form of every secret; nothing for a text that is too short to be one."""
+    return {form for secret in secrets if not is_too_short(secret) for form in encoded_forms(secret)}
+
+
+def is_too_short(secret: str) -> bool:
+    return len(secret.strip()) < SHORTEST_SECRET
+
+
+def texts_within(value: Any, secret_parts: Collection[str] = (), hidden: bool = False) -> Iterator[tuple[str, bool]]:
+    """Every text and number within a value, at any depth, and whether it is secret: all are, or those below a key of ``secret_parts``."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from texts_within(part, secret_parts, hidden or not secret_parts or key in secret_parts)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from texts_within(part, secret_parts, hidden or not secret_parts)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value), hidden or not secret_parts
+
+
+def secret_texts(value: Any, secret_parts: Collection[str] = ()) -> set[str]:
+    """The secrets in the value of an option: a text as a whole, and what is secret within it when it is JSON."""
+    if not isinstance(value, str):
+        return {text for text, hidden in texts_within(value, secret_parts) if hidden}
+    try:
+        within = json.loads(value)
+    except (ValueError, RecursionError):
+        return {value}
+    return {value} | (secret_texts(within, secret_parts) if isinstance(within, (dict, list)) else set())

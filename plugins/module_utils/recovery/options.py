@@ -29,11 +29,11 @@ _VM: dict[str, Option] = {
     "vm_name": Option(operations=OPERATIONS, selects=True, spec={"aliases": ["instance"]}),
     "vm_names": on(CREATE, **WORDS),
     "vm_filter": on(CREATE, type="dict"),
-    "max_parallel": Option(type="int", operations=(CREATE,), minimum=1, spec={"default": 16}),
+    "max_parallel": Option(type="int", operations=(CREATE,), minimum=1, maximum=256, spec={"default": 16}),
     "snapshot_datetime": on(CREATE),
     "disk_encryption_keys": on(CREATE, type="dict", secret=True),
     "discard_local_ssd": flag(CREATE),
-    "lock_ttl": Option(type="int", operations=(CREATE, DELETE), minimum=5, spec={"default": 120}),
+    "lock_ttl": Option(type="int", operations=(CREATE, DELETE), minimum=5, maximum=3600, spec={"default": 120}),
 }
 
 VM_BACKUP: dict[str, Option] = {

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import InvalidRequest, OutcomeUnknown, ProviderFailure, RecoveryError
+from .exchange import Limits
 from .failures import Unanswered, not_sent_again
 from .retry import Retry, TryAgain, retry_after_s
-from .session import HttpSession, Limits, Tls, server_of
+from .session import HttpSession, Tls, server_of
 
 __all__ = ["Answer", "HttpTransport", "Query", "Tls"]
 
@@ -45,8 +46,9 @@ class HttpTransport:
     """Sends requests to one server.
 
     ``translate`` turns an answer into the error that it means, None for a good one. ``authorization`` gives the value of the
-    Authorization header at the moment of sending. ``guarded`` requests ask the guard before they leave; a login need not. Proxies are
-    taken from the environment, as requests does. Raises MissingLibrary when requests is not installed.
+    Authorization header at the moment of sending. Where nothing ``changes``, as at a login, no guard is asked and no outcome is unknown.
+    ``option`` is what users give the address as. Proxies are taken from the environment, as requests does. Raises MissingLibrary without
+    requests.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class HttpTransport:
         retry: Retry,
         translate: Callable[[Answer], RecoveryError | None],
         authorization: Callable[[], str] | None = None,
-        guarded: bool = True,
+        changes: bool = True,
+        option: str = "api_url",
     ) -> None:
         self._session = HttpSession(tls, use="to talk to the provider")
         self._base_url = base_url
@@ -66,7 +69,8 @@ class HttpTransport:
         self._retry = retry
         self._translate = translate
         self._authorization = authorization
-        self._guarded = guarded
+        self._changes = changes
+        self._option = option
 
     @property
     def server(self) -> str:
@@ -100,7 +104,7 @@ class HttpTransport:
             try:
                 answer = self._exchange(method, path, query, body, form)
             except Unanswered as failure:
-                if failure.acted and method != "GET":
+                if failure.acted and self._may_change(method):
                     earlier = failure.error
                 raise self._meaning(method, failure, repeatable) from failure
             except RecoveryError as refusal:
@@ -120,10 +124,10 @@ class HttpTransport:
         reads = method == "GET"
         # A read need not outlast the task. What may change something is given its time, because its answer tells what happened.
         seconds = min(self._timeout_s, max(1.0, self._retry.remaining_s())) if reads else self._timeout_s
-        limits = Limits(seconds, changes=not reads, cancelled=self._retry.cancelled, remaining_s=self._retry.remaining_s)
+        limits = Limits(seconds, changes=self._may_change(method), cancelled=self._retry.cancelled, remaining_s=self._retry.remaining_s)
         headers = {"Authorization": self._authorization()} if self._authorization else {}
         request = {"params": list(query), "json": body, "data": form, "headers": headers}
-        reply = self._session.exchange(method, self._base_url + path, limits=limits, guarded=self._guarded, **request)
+        reply = self._session.exchange(method, self._base_url + path, limits=limits, guarded=self._changes, **request)
         text = reply.content.decode("utf-8", "replace")
         try:
             parsed = json.loads(text) if text.strip() else None
@@ -133,7 +137,8 @@ class HttpTransport:
 
     def _judge(self, answer: Answer, repeatable: bool) -> Answer:
         if 300 <= answer.status < 400:
-            raise InvalidRequest(f"{self.server} redirects{_place(answer.headers.get('Location', ''))}: give the address that answers itself.")
+            to = _place(answer.headers.get("Location", ""))
+            raise InvalidRequest(f"{self.server} redirects{to}, which is not followed: give the address that answers itself as {self._option}.")
         error = self._translate(answer)
         if error is None:
             if answer.reads_as_json:
@@ -149,9 +154,12 @@ class HttpTransport:
 
     def _meaning(self, method: str, failure: Unanswered, repeatable: bool) -> Exception:
         """What a missing answer means for whoever sent the request."""
-        acted = failure.acted and method != "GET"
+        acted = failure.acted and self._may_change(method)
         error = self._unknown(failure.error) if acted else failure.error
         return TryAgain(error) if failure.error.transient and (repeatable or not acted) else error
+
+    def _may_change(self, method: str) -> bool:
+        return self._changes and method != "GET"
 
     @staticmethod
     def _unknown(error: RecoveryError) -> OutcomeUnknown:

@@ -3,29 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One HTTP session for many threads, whose answers are bounded in time and in size, and whose connections are bounded in number.
 
-requests limits the time between two bytes, so that a server which sends one byte now and then holds a task for ever. Here each read of the
-socket asks the clock and the cancellation first: status line, headers, body, chunks and the answer of a proxy end together at one limit.
-Of one answer at most LARGEST_ANSWER bytes are read, unpacked ones included. Looking up the host's name, connecting (10 s at most for each
-of its addresses) and the TLS handshake (10 s as a whole) end on their own, without asking about the cancellation.
+Of one answer at most LARGEST_ANSWER bytes are read, unpacked ones included; exchange.py says how its time ends.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
-import socket
 import threading
-import time
 import traceback
 import zlib
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ..core.errors import Cancelled, MissingLibrary, ProviderFailure
-from ..core.guard import before_sending
+from .exchange import EXCHANGE, LOOK_S, Ended, Exchange, Limits, bounded_adapter
 from .failures import Unanswered, unanswered, unusable
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -33,10 +25,6 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 CONNECTIONS = 64
 
 _CONNECT_TIMEOUT_S = 10.0
-# The longest time that a cancellation goes unnoticed while a server is silent.
-_LOOK_S = 0.25
-# An answer to a change tells what happened, which is worth a moment after a cancellation too: most answers come within a second.
-_GRACE_S = 5.0
 _PIECE = 256 * 1024
 
 
@@ -51,20 +39,6 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What ends one exchange.
-
-    ``seconds`` are given from connecting to the last byte of the answer. ``cancelled`` ends it at once, or shortly after when it
-    ``changes`` something. ``remaining_s``, the seconds left to the task, bounds only the wait for a free connection.
-    """
-
-    seconds: float
-    changes: bool = False
-    cancelled: Callable[[], bool] = lambda: False
-    remaining_s: Callable[[], float] = lambda: float("inf")
-
-
-@dataclass(frozen=True)
 class Reply:
     """An answer that was read whole; the names of the fields are those of requests, which Google's SDK reads as well."""
 
@@ -75,79 +49,6 @@ class Reply:
 
 class _Lock(Protocol):
     def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...
-
-
-class _Ended(Exception):
-    """An answer was not read to its end, for one of our reasons; no exception of requests, so that its layers let it through."""
-
-    def __init__(self, error: ProviderFailure | Cancelled) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-class _Exchange:
-    """One request and its answer: whether the request has left, and when the reading of the answer ends."""
-
-    def __init__(self, server: str, limits: Limits, *, guarded: bool) -> None:
-        self.server, self.limits, self.sent = server, limits, False
-        self._guarded = guarded
-        self._ends_at = time.monotonic() + limits.seconds
-        self._cancelled_at: float | None = None
-
-    def leave(self) -> None:
-        """To be called when all that may take time is over, and the request's first byte leaves next. Raises _Ended, and what the guard raises."""
-        self.look()
-        if self._guarded:
-            before_sending()
-        self.sent = True
-
-    def look(self) -> float:
-        """The seconds until this is to be called again, more than none. Raises _Ended when the answer has had its time."""
-        now = time.monotonic()
-        if not self.limits.cancelled():
-            self._cancelled_at = None
-        else:
-            self._cancelled_at = self._cancelled_at or now
-            if not self.limits.changes or now >= self._cancelled_at + _GRACE_S:
-                raise _Ended(Cancelled(f"the task was cancelled before {self.server} had given a whole answer."))
-        if now >= self._ends_at:
-            raise _Ended(ProviderFailure(f"{self.server} gave no whole answer within {self.limits.seconds:g} s.", transient=True))
-        return min(_LOOK_S, max(0.001, self._ends_at - now))
-
-
-_EXCHANGE: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
-
-
-class _Reader(io.RawIOBase):
-    """The bytes of an answer, each read of them within the limits of its exchange. ``file`` keeps the socket open meanwhile."""
-
-    def __init__(self, sock: Any, file: Any, exchange: _Exchange) -> None:
-        self._sock, self._file, self._exchange = sock, file, exchange
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while True:
-            self._sock.settimeout(self._exchange.look())
-            try:
-                return int(self._sock.recv_into(buffer))
-            except socket.timeout:  # Python 3.9 has no other name for it.
-                continue
-
-    def close(self) -> None:
-        super().close()
-        self._file.close()
-
-
-class _Answer(http.client.HTTPResponse):
-    """How http.client reads an answer, that of a proxy to CONNECT included."""
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        exchange = _EXCHANGE.get()
-        if exchange:
-            self.fp = io.BufferedReader(_Reader(sock, self.fp, exchange))
 
 
 class HttpSession:
@@ -176,7 +77,7 @@ class HttpSession:
         session.get_redirect_target = lambda _response: None
         session.headers["Accept-Encoding"] = "gzip"
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _adapter(requests.adapters.HTTPAdapter, connections))
+            session.mount(scheme, bounded_adapter(requests.adapters.HTTPAdapter, connections))
         self._session = session
 
     def exchange(self, method: str, url: str, *, limits: Limits, guarded: bool = True, cert: Any = None, **request: Any) -> Reply:
@@ -186,8 +87,8 @@ class HttpSession:
         """
         server = server_of(url)
         acquire(self._free, limits, f"a connection to {server}")
-        exchange = _Exchange(server, limits, guarded=guarded)
-        token = _EXCHANGE.set(exchange)
+        exchange = Exchange(server, limits, guarded=guarded)
+        token = EXCHANGE.set(exchange)
         try:
             response = self._session.request(
                 method,
@@ -206,7 +107,7 @@ class HttpSession:
                 return Reply(response.status_code, response.headers, _whole(response, server))
             finally:
                 response.close()
-        except _Ended as ended:
+        except Ended as ended:
             raise Unanswered(ended.error, acted=exchange.sent) from ended
         except self._failures as cause:
             raise unanswered(cause, server, limits.seconds, sent=exchange.sent) from cause
@@ -215,7 +116,7 @@ class HttpSession:
                 raise
             raise unusable(server) from cause
         finally:
-            _EXCHANGE.reset(token)
+            EXCHANGE.reset(token)
             self._free.release()
 
     def close(self) -> None:
@@ -225,7 +126,7 @@ class HttpSession:
 
 def acquire(lock: _Lock, limits: Limits, what: str) -> None:
     """Take a lock or a free place within the limits. Raises Unanswered when the task is cancelled or has no time left: then nothing was sent."""
-    while not lock.acquire(timeout=_LOOK_S):
+    while not lock.acquire(timeout=LOOK_S):
         if limits.cancelled():
             raise Unanswered(Cancelled(f"the task was cancelled while it waited for {what}."), acted=False)
         if limits.remaining_s() <= 0:
@@ -243,51 +144,19 @@ def _unchanged(request: Any) -> Any:
 
 
 def _whole(response: Any, server: str) -> bytes:
-    """The body, unpacked. Raises _Ended for one that is too large or packed in a way that was not asked for."""
+    """The body, unpacked. Raises Ended for one that is too large or packed in a way that was not asked for."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise _Ended(ProviderFailure(f"{server} packed its answer in a way that was not asked for: {coding[:40]}."))
+        raise Ended(ProviderFailure(f"{server} packed its answer in a way that was not asked for: {coding[:40]}."))
     unpacker = zlib.decompressobj(zlib.MAX_WBITS + 32) if coding not in ("", "identity") else None
-    body, began = bytearray(), False
+    body, read = bytearray(), 0
     while piece := response.raw.read(_PIECE, decode_content=False):
-        began = True
+        read += len(piece)
         body += unpacker.decompress(piece, LARGEST_ANSWER + 1 - len(body)) if unpacker else piece
-        if len(body) > LARGEST_ANSWER:
-            raise _Ended(ProviderFailure(f"{server} gave an answer of more than {LARGEST_ANSWER // 1024**2} MiB, which is not read."))
-    if unpacker and began and not unpacker.eof:
-        raise _Ended(ProviderFailure(f"{server} gave no whole answer before the connection broke.", transient=True))
+        # What follows the end of a packed body is kept by zlib, and counts as well.
+        if max(read, len(body)) > LARGEST_ANSWER:
+            raise Ended(ProviderFailure(f"{server} gave an answer of more than {LARGEST_ANSWER // 1024**2} MiB, which is not read."))
+    # Before version 2, urllib3 takes a body for whole that is shorter than was announced.
+    if (unpacker and read and not unpacker.eof) or response.raw.length_remaining:
+        raise Ended(ProviderFailure(f"{server} gave no whole answer before the connection broke.", transient=True))
     return bytes(body)
-
-
-def _adapter(plain: Any, connections: int) -> Any:
-    """An adapter of requests whose connections read through _Answer, and ask the guard when they are made."""
-
-    def bounded(manager: Any) -> Any:
-        # SOCKS has pools of its own, therefore they are looked up and not written down.
-        manager.pool_classes_by_scheme = {scheme: _bounded_pool(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
-        return manager
-
-    def init_poolmanager(adapter: Any, *args: Any, **kwargs: Any) -> None:
-        plain.init_poolmanager(adapter, *args, **kwargs)
-        bounded(adapter.poolmanager)
-
-    def proxy_manager_for(adapter: Any, proxy: str, **kwargs: Any) -> Any:
-        known = adapter.proxy_manager.get(proxy)
-        return known or bounded(plain.proxy_manager_for(adapter, proxy, **kwargs))
-
-    return type("BoundedAdapter", (plain,), {"init_poolmanager": init_poolmanager, "proxy_manager_for": proxy_manager_for})(pool_maxsize=connections)
-
-
-def _bounded_pool(pool: Any) -> Any:
-    plain = pool.ConnectionCls
-
-    def request(connection: Any, *args: Any, **kwargs: Any) -> Any:
-        if connection.sock is None:
-            connection.connect()
-        exchange = _EXCHANGE.get()
-        if exchange:
-            exchange.leave()
-        return plain.request(connection, *args, **kwargs)
-
-    connection = type("BoundedConnection", (plain,), {"response_class": _Answer, "request": request})
-    return type("BoundedPool", (pool,), {"ConnectionCls": connection})

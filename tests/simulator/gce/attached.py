@@ -11,7 +11,7 @@ from typing import Any
 from .context import Context
 from .disks import new_disk
 from .errors import ApiError, invalid
-from .links import parse
+from .links import last, parse
 from .places import region_of
 from .rules import check_key
 from .store import Project, Resource
@@ -50,7 +50,12 @@ def source_disk(ctx: Context, place: str, entry: dict[str, Any], field: str) -> 
 
 
 def require_attachable(project: Project, disk: Resource, mode: str) -> None:
-    """Raises ApiError when somebody writes to the disk, or reads it and we want to write."""
+    """Raises ApiError when somebody writes to the disk, or reads it and we want to write; a disk made for many writers has room for all."""
+    access = disk.data.get("accessMode")
+    if access == "READ_ONLY_MANY" and mode != "READ_ONLY":
+        raise invalid("mode", mode, f"The disk '{disk.ref.path}' has the access mode READ_ONLY_MANY.")
+    if access == "READ_WRITE_MANY":
+        return
     for instance in project.all("instances"):
         for entry in instance.data["disks"]:
             if entry.get("source") == disk.url and "READ_WRITE" in (mode, entry["mode"]):
@@ -68,7 +73,7 @@ def made_disk(ctx: Context, place: str, instance_name: str, entry: dict[str, Any
     if entry.get("diskEncryptionKey"):
         body["diskEncryptionKey"] = entry["diskEncryptionKey"]
     home = f"regions/{region_of(place)}" if body.get("replicaZones") else place
-    return new_disk(ctx, body, home)
+    return new_disk(ctx, body, home, f"resource.disks[{number}]")
 
 
 def shown_entry(entry: dict[str, Any], disk: Resource | None, index: int, boot: bool, taken: set[str]) -> dict[str, Any]:
@@ -117,5 +122,15 @@ def leave(disk: Resource, instance: Resource) -> None:
 
 def local_ssd(entry: dict[str, Any]) -> bool:
     """Whether an entry is a local SSD."""
-    kind = str((entry.get("initializeParams") or {}).get("diskType", ""))
-    return entry.get("type") == "SCRATCH" or kind.endswith("/local-ssd") or kind == "local-ssd"
+    return entry.get("type") == "SCRATCH" or last(str((entry.get("initializeParams") or {}).get("diskType", ""))) == "local-ssd"
+
+
+def check_local_ssd(ctx: Context, place: str, entry: dict[str, Any], number: int) -> None:
+    """Raises ApiError for a local SSD that is asked for otherwise than by the URL of its type, or as a persistent disk."""
+    field = f"resource.disks[{number}]"
+    if entry.get("type") != "SCRATCH":
+        raise invalid(f"{field}.type", entry.get("type", "PERSISTENT"), "A local SSD must be of the type SCRATCH.")
+    kind = (entry.get("initializeParams") or {}).get("diskType")
+    ref = parse(kind, ctx.project.name, f"{field}.initializeParams.diskType", "diskTypes")
+    if ref.place != place or ref.name != "local-ssd":
+        raise invalid(f"{field}.initializeParams.diskType", kind, f"A local SSD must be of the disk type local-ssd of {place}.")

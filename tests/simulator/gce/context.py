@@ -40,6 +40,8 @@ class Context:
     fault: FaultRule | None = None
     # Warnings of the operation: {code, message, data}.
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    # What the operation reads: it cannot be deleted until the operation has ended.
+    sources: list[Resource] = field(default_factory=list)
     # Called with the moment at which the accepted operation ends.
     when_accepted: list[Callable[[float], None]] = field(default_factory=list)
 
@@ -85,6 +87,10 @@ class Context:
         """The resource that a URL in the body names. Raises ApiError."""
         return self.need(parse(text, self.project.name, field_name, plural))
 
+    def warn(self, code: str, message: str, **data: str) -> None:
+        """Adds a warning to the operation."""
+        self.warnings.append({"code": code, "message": message, "data": [{"key": key, "value": value} for key, value in data.items()]})
+
     def require_free(self, name: str, plural: str | None = None, place: str | None = None) -> None:
         """A name is taken until the deletion of its owner has ended. Raises ApiError (alreadyExists)."""
         ref = Ref(self.project.name, place or self.place, plural or self.plural, name)
@@ -104,10 +110,23 @@ class Context:
         if any(operation.target is resource and operation.data["operationType"] == "delete" for operation in self.project.running_operations()):
             raise ApiError("resourceNotReady", f"The resource '{resource.ref.path}' is not ready")
 
+    def require_unread(self, resource: Resource) -> None:
+        """Raises ApiError while something is made from it."""
+        word = KINDS[resource.plural].singular
+        for project in self.world.projects.values():
+            for operation in project.running_operations():
+                if any(source is resource for source in operation.sources):
+                    message = f"The {word} resource '{resource.ref.path}' is already being used by '{operation.target.ref.path}'"
+                    raise ApiError("resourceInUseByAnotherResource", message, 400, "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE")
+
+    def pending(self, instance: Resource) -> int:
+        """How many operations on the VM have not ended."""
+        return sum(1 for operation in self.project.running_operations() if operation.target is instance)
+
     def require_room(self, instance: Resource) -> None:
-        """Raises ApiError when too many operations on the VM have not ended."""
-        pending = sum(1 for operation in self.project.running_operations() if operation.target is instance)
-        if pending >= int(self.setting("max_pending_operations")):
+        """Raises ApiError when as many operations on the VM as the settings allow have not ended."""
+        most = int(self.setting("most_pending"))
+        if most and self.pending(instance) >= most:
             raise ApiError("rateLimitExceeded", f"Too many pending operations on a resource: '{instance.ref.path}'.", 403)
 
     def operation(
@@ -126,9 +145,9 @@ class Context:
                 watch.on_destructive(verb, target)
         request_id = self.query.get("requestId")
         operation = operations.start(self.project, place or self.place, verb, target, self.user, effect, undo, request_id, self.fault)
-        operation.touched = list(touched)
-        if self.warnings:
-            operation.data["warnings"] = self.warnings
+        operation.touched, operation.sources, operation.warnings = list(touched), list(self.sources), self.warnings
+        operation.show_warnings()
+        self.project.history.begins(iter((target, *touched)))
         for plan in self.when_accepted:
             plan(operation.ends_s)
         if request_id:

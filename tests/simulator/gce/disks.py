@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import quotas
+from . import policies, quotas
 from .content import EMPTY, Content
 from .context import Context
 from .errors import ApiError, invalid, not_found
-from .images import image_of, require_usable
-from .links import BASE, last
+from .images import image_of, require_usable, warn_of_deprecation
+from .links import BASE, last, parse, parse_zone
 from .places import DISK_TYPES, REGION_OF, REGIONAL_DISK_TYPES, region_of
-from .rules import check_key, check_name, shown_key
+from .rules import check_key, check_name, shown_key, without_input
 from .snapshots import new_snapshot
 from .store import Resource
 
 SOURCES = {"sourceSnapshot": "snapshots", "sourceImage": "images", "sourceDisk": "disks"}
 GUEST = ("architecture", "guestOsFeatures", "licenses", "licenseCodes")
 DEFAULT_GB = 500
+ACCESS_MODES = ("READ_WRITE_SINGLE", "READ_WRITE_MANY", "READ_ONLY_MANY")
+# How the parts of a disk that is made together with a VM are called there.
+IN_INSTANCE = {"type": "initializeParams.diskType", "resourcePolicies": "initializeParams.resourcePolicies", "sizeGb": "initializeParams.diskSizeGb"}
 
 
 def insert_disk(ctx: Context) -> dict[str, Any]:
@@ -38,28 +41,37 @@ def insert_disk(ctx: Context) -> dict[str, Any]:
     return ctx.operation(disk, effect, lambda: ctx.discard(disk))
 
 
-def new_disk(ctx: Context, body: dict[str, Any], place: str) -> Resource:
-    """A disk that is not kept yet, with the bytes of its source. Raises ApiError."""
+def new_disk(ctx: Context, body: dict[str, Any], place: str, field: str = "resource") -> Resource:
+    """A disk that is not kept yet, with the bytes of its source; `field`: where the body stands in the request. Raises ApiError."""
+
+    def path(part: str) -> str:
+        return f"{field}.{part if field == 'resource' else IN_INSTANCE[part]}"
+
     name = check_name(body)
     ctx.require_free(name, "disks", place)
     body.pop("users", None)
     content, shown, least_gb = _source(ctx, body)
     size_gb = body.get("sizeGb") or ctx.query.get("sizeGb") or least_gb or DEFAULT_GB
     if not str(size_gb).isdigit() or int(size_gb) < 1:
-        raise invalid("resource.sizeGb", size_gb, "Must be a positive number.")
+        raise invalid(path("sizeGb"), size_gb, "Must be a positive number.")
     if int(size_gb) < least_gb:
-        raise invalid("resource.sizeGb", size_gb, f"Requested disk size cannot be smaller than the source's size ({least_gb} GB)")
-    data = {**body, **shown, "sizeGb": str(size_gb), "status": "CREATING", "type": _type(ctx, body.get("type"), place)}
+        raise invalid(path("sizeGb"), size_gb, f"Requested disk size cannot be smaller than the source's size ({least_gb} GB)")
+    if shown.get("sourceImage") and int(size_gb) > least_gb:
+        how = "You might need to resize the root repartition manually if the operating system does not support automatic resizing."
+        ctx.warn("DISK_SIZE_LARGER_THAN_IMAGE_SIZE", f"Disk size: '{size_gb} GB' is larger than image size: '{least_gb} GB'. {how}")
+    kind = _type(ctx, body.get("type"), place, path("type"))
+    data = {**without_input(body, "disks"), **shown, "sizeGb": str(size_gb), "status": "CREATING", "type": kind}
+    _check_access_mode(data)
     data.setdefault("physicalBlockSizeBytes", "4096")
     if place.startswith("regions/"):
         data["replicaZones"] = _replica_zones(ctx, body, place)
-    key = shown_key(body.get("diskEncryptionKey"))
+    key = shown_key(body.get("diskEncryptionKey"), f"{field}.diskEncryptionKey")
     for secret in ("diskEncryptionKey", "sourceSnapshotEncryptionKey", "sourceImageEncryptionKey"):
         data.pop(secret, None)
     if key:
         data["diskEncryptionKey"] = key
-    for policy in data.get("resourcePolicies", []):
-        ctx.linked(policy, "resource.resourcePolicies[0]", "resourcePolicies")
+    if data.get("resourcePolicies"):
+        data["resourcePolicies"] = policies.named(ctx, data["resourcePolicies"], place, path("resourcePolicies"))
     return Resource(ctx.project, place, "disks", data, content)
 
 
@@ -78,16 +90,15 @@ def _source(ctx: Context, body: dict[str, Any]) -> tuple[Content, dict[str, Any]
     if field == "sourceImage":
         source = image_of(ctx, body[field])
         require_usable(source)
-        if source.data.get("deprecated", {}).get("state") == "DEPRECATED":
-            message = f"The resource '{source.ref.path}' is deprecated."
-            ctx.warnings.append({"code": "DEPRECATED_RESOURCE_USED", "message": message, "data": [{"key": "resource_name", "value": source.ref.path}]})
+        warn_of_deprecation(ctx, source)
     else:
         source = ctx.linked(body[field], f"resource.{field}", SOURCES[field])
     if source.data.get("status") != "READY":
         raise ApiError("resourceNotReady", f"The resource '{source.ref.path}' is not ready")
     encryption = "snapshotEncryptionKey" if field == "sourceSnapshot" else "imageEncryptionKey" if field == "sourceImage" else "diskEncryptionKey"
     given_key = body.get(f"{field}EncryptionKey", body.get("diskEncryptionKey") if field == "sourceDisk" else None)
-    check_key(given_key, source.data.get(encryption), source.ref.path)
+    check_key(given_key, source.data.get(encryption), source.ref.path, f"resource.{field}EncryptionKey")
+    ctx.sources.append(source)
     # The guest's nature comes with the bytes.
     inherited: dict[str, Any] = {name: source.data[name] for name in GUEST if name in source.data and name not in body}
     size = int(source.data.get("diskSizeGb") or source.data.get("sizeGb") or 0)
@@ -101,22 +112,35 @@ def _saved(ctx: Context, body: dict[str, Any]) -> tuple[Content, dict[str, Any],
     device = body.get("sourceMachineImageDiskDeviceName")
     for entry, content in zip(image.data["instanceProperties"]["disks"], image.saved):
         if entry["deviceName"] == device and entry.get("type") != "SCRATCH":
+            ctx.sources.append(image)
             inherited = {name: entry[name] for name in GUEST if name in entry and name not in body}
             return content, {**inherited, "sourceMachineImage": image.url, "sourceMachineImageId": image.id}, int(entry["diskSizeGb"])
     raise invalid("resource.sourceMachineImageDiskDeviceName", device, "The machine image has no disk with this device name.")
 
 
-def _type(ctx: Context, given: Any, place: str) -> str:
-    name = last(str(given)) if given else "pd-standard"
+def _type(ctx: Context, given: Any, place: str, field: str) -> str:
+    name = "pd-standard"
+    if given:
+        ref = parse(given, ctx.project.name, field, "diskTypes")
+        if ref.place != place:
+            raise invalid(field, given, f"The disk type must be of {place}.")
+        name = ref.name
     if name not in (REGIONAL_DISK_TYPES if place.startswith("regions/") else DISK_TYPES):
         raise not_found(f"projects/{ctx.project.name}/{place}/diskTypes/{name}")
-    if given and "/" in str(given) and f"{place}/diskTypes/" not in str(given):
-        raise invalid("resource.type", given, f"The disk type must be of {place}.")
     return f"{BASE}projects/{ctx.project.name}/{place}/diskTypes/{name}"
 
 
+def _check_access_mode(data: dict[str, Any]) -> None:
+    mode = data.get("accessMode", ACCESS_MODES[0])
+    if mode not in ACCESS_MODES:
+        raise invalid("resource.accessMode", mode, f"Must be one of {', '.join(ACCESS_MODES)}.")
+    if mode != ACCESS_MODES[0] and not last(data["type"]).startswith("hyperdisk-"):
+        raise invalid("resource.accessMode", mode, f"The disk type '{last(data['type'])}' does not support this access mode.")
+
+
 def _replica_zones(ctx: Context, body: dict[str, Any], place: str) -> list[str]:
-    zones = [last(str(zone)) for zone in body.get("replicaZones") or []]
+    given = body.get("replicaZones") or []
+    zones = [parse_zone(zone, f"resource.replicaZones[{number}]") for number, zone in enumerate(given)]
     if len(set(zones)) != 2 or any(REGION_OF.get(zone) != region_of(place) for zone in zones):
         raise invalid("resource.replicaZones", zones, "Exactly two distinct replica zones of the region must be specified.")
     return [f"{BASE}projects/{ctx.project.name}/zones/{zone}" for zone in zones]
@@ -161,32 +185,11 @@ def resize_disk(ctx: Context) -> dict[str, Any]:
 
 
 def create_snapshot(ctx: Context) -> dict[str, Any]:
-    """POST createSnapshot: as snapshots.insert, but the operation is the disk's."""
+    """POST createSnapshot: as snapshots.insert, but the operation is the disk's, and guestFlush stands in the query."""
     disk = ctx.resource()
-    snapshot, effect, undo = new_snapshot(ctx, {**ctx.body, "sourceDisk": disk.url}, disk)
+    body = {**ctx.body, "sourceDisk": disk.url, **({"guestFlush": True} if ctx.flag("guestFlush") else {})}
+    snapshot, effect, undo = new_snapshot(ctx, body, disk)
     return ctx.operation(disk, effect, undo, touched=[snapshot])
-
-
-def add_policies(ctx: Context) -> dict[str, Any]:
-    """POST addResourcePolicies."""
-    disk = ctx.resource()
-    added = [ctx.linked(item, "resourcePolicies[0]", "resourcePolicies").url for item in ctx.body.get("resourcePolicies", [])]
-
-    def effect() -> None:
-        disk.data["resourcePolicies"] = [*disk.data.get("resourcePolicies", []), *(item for item in added if item not in disk.data.get("resourcePolicies", []))]
-
-    return ctx.operation(disk, effect)
-
-
-def remove_policies(ctx: Context) -> dict[str, Any]:
-    """POST removeResourcePolicies."""
-    disk = ctx.resource()
-    names = {last(item) for item in ctx.body.get("resourcePolicies", [])}
-
-    def effect() -> None:
-        disk.data["resourcePolicies"] = [item for item in disk.data.get("resourcePolicies", []) if last(item) not in names]
-
-    return ctx.operation(disk, effect)
 
 
 def update_disk(ctx: Context) -> dict[str, Any]:
@@ -194,6 +197,7 @@ def update_disk(ctx: Context) -> dict[str, Any]:
     disk = ctx.resource()
     paths = [path for item in (ctx.query.get("paths"), ctx.query.get("updateMask")) if item for path in item.split(",")] or list(ctx.body)
     changes = {name: ctx.body[name] for name in paths if name in ctx.body}
+    _check_access_mode({**disk.data, **changes})
     return ctx.operation(disk, lambda: disk.data.update(changes))
 
 
@@ -202,7 +206,5 @@ HANDLERS = {
     "disks.delete": delete_disk,
     "disks.resize": resize_disk,
     "disks.createSnapshot": create_snapshot,
-    "disks.addResourcePolicies": add_policies,
-    "disks.removeResourcePolicies": remove_policies,
     "disks.update": update_disk,
 }

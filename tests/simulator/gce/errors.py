@@ -25,6 +25,7 @@ STATUS_OF = {
     "notFound": 404,
     "alreadyExists": 409,
     "conditionNotMet": 412,
+    "fieldSizeTooLarge": 413,
     "internalError": 500,
     "notImplemented": 501,
     "backendError": 503,
@@ -35,8 +36,8 @@ REASON_OF.update({429: "rateLimitExceeded", 500: "internalError", 501: "notImple
 USAGE_LIMITS = ("quotaExceeded", "rateLimitExceeded")
 # Only these answers carry the canonical name beside the number.
 CANONICAL = {401: "UNAUTHENTICATED", 503: "UNAVAILABLE"}
-HTTP_MESSAGES = {400: "BAD REQUEST", 403: "FORBIDDEN", 404: "NOT FOUND", 409: "CONFLICT", 412: "PRECONDITION FAILED", 429: "TOO MANY REQUESTS"}
-HTTP_MESSAGES.update({500: "INTERNAL SERVER ERROR", 503: "SERVICE UNAVAILABLE"})
+HTTP_MESSAGES = {400: "BAD REQUEST", 403: "FORBIDDEN", 404: "NOT FOUND", 409: "CONFLICT", 412: "PRECONDITION FAILED", 413: "REQUEST ENTITY TOO LARGE"}
+HTTP_MESSAGES.update({429: "TOO MANY REQUESTS", 500: "INTERNAL SERVER ERROR", 503: "SERVICE UNAVAILABLE"})
 
 
 class ApiError(Exception):

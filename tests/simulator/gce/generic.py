@@ -10,7 +10,9 @@ from typing import Any
 
 from . import listing
 from .context import Context
-from .errors import invalid
+from .errors import ApiError, invalid, not_found
+from .kinds import KINDS
+from .links import Ref
 from .rules import check_fingerprint, check_labels, check_name
 from .store import Resource, fingerprint
 
@@ -19,8 +21,14 @@ OUTPUT_ONLY = ("id", "creationTimestamp", "selfLink", "kind", "status", "users",
 
 
 def get_resource(ctx: Context) -> dict[str, Any]:
-    """GET."""
-    return ctx.resource().data
+    """GET; stale for a while when the settings say so."""
+    name = ctx.params.get(KINDS[ctx.plural].singular, "")
+    is_stale, before = ctx.project.history.read(ctx.place, ctx.plural, name)
+    if not is_stale:
+        return ctx.resource().data
+    if before is None:
+        raise not_found(Ref(ctx.project.name, ctx.place, ctx.plural, name).path)
+    return before
 
 
 def insert_resource(ctx: Context) -> dict[str, Any]:
@@ -44,6 +52,8 @@ def set_labels(ctx: Context) -> dict[str, Any]:
     check_labels(labels, "labels")
     if resource.plural == "instances":
         ctx.require_room(resource)
+        if not ctx.setting("set_labels_while_busy") and ctx.pending(resource):
+            raise ApiError("resourceNotReady", f"The resource '{resource.ref.path}' is not ready")
     if not ctx.setting("label_conflict_in_operation"):
         check_fingerprint(given, resource.data["labelFingerprint"], "labelFingerprint")
 

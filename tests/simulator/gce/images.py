@@ -14,7 +14,7 @@ from .context import Context, public_project
 from .errors import ApiError, invalid, not_found
 from .links import last, parse
 from .places import PUBLIC_PROJECT, region_of
-from .rules import check_key, check_name, shown_key
+from .rules import check_key, check_name, shown_key, storage_locations, without_input
 from .store import Project, Resource
 
 SOURCES = {"sourceDisk": "disks", "sourceSnapshot": "snapshots", "sourceImage": "images"}
@@ -31,7 +31,7 @@ def insert_image(ctx: Context) -> dict[str, Any]:
     if len(given) + bool(raw) != 1:
         raise ApiError("invalid", "Exactly one of sourceDisk, sourceSnapshot, sourceImage and rawDisk.source must be specified.")
     quotas.check(ctx.project, "IMAGES", "")
-    data = {**body, "status": "PENDING", "sourceType": "RAW", "archiveSizeBytes": "0"}
+    data = {**without_input(body, "images"), "status": "PENDING", "sourceType": "RAW", "archiveSizeBytes": "0"}
     content = EMPTY
     if given:
         source = _source(ctx, body, given[0])
@@ -40,10 +40,11 @@ def insert_image(ctx: Context) -> dict[str, Any]:
         for inherited in ("architecture", "guestOsFeatures", "licenses", "licenseCodes"):
             if inherited in source.data and inherited not in body:
                 data[inherited] = source.data[inherited]
-        data.setdefault("storageLocations", [region_of(source.place) or "eu"])
+        data["storageLocations"] = storage_locations(body.get("storageLocations"), region_of(source.place) or "eu")
     else:
         data.setdefault("diskSizeGb", "10")
-    key = shown_key(data.pop("imageEncryptionKey", None))
+        data["storageLocations"] = storage_locations(body.get("storageLocations"), "eu")
+    key = shown_key(data.pop("imageEncryptionKey", None), "resource.imageEncryptionKey")
     for secret in ("sourceDiskEncryptionKey", "sourceSnapshotEncryptionKey", "sourceImageEncryptionKey"):
         data.pop(secret, None)
     if key:
@@ -59,10 +60,15 @@ def insert_image(ctx: Context) -> dict[str, Any]:
 
 def _source(ctx: Context, body: dict[str, Any], field: str) -> Resource:
     source = image_of(ctx, body[field]) if field == "sourceImage" else ctx.linked(body[field], f"resource.{field}", SOURCES[field])
+    if field == "sourceImage":
+        require_usable(source)
+        warn_of_deprecation(ctx, source)
     if source.data.get("status") != "READY":
         raise ApiError("resourceNotReady", f"The resource '{source.ref.path}' is not ready")
     shown = {"sourceDisk": "diskEncryptionKey", "sourceSnapshot": "snapshotEncryptionKey", "sourceImage": "imageEncryptionKey"}[field]
-    check_key(body.get(f"{field}EncryptionKey"), source.data.get(shown), source.ref.path)
+    check_key(body.get(f"{field}EncryptionKey"), source.data.get(shown), source.ref.path, f"resource.{field}EncryptionKey")
+    if field != "sourceDisk":
+        ctx.sources.append(source)
     if field == "sourceDisk" and not ctx.flag("forceCreate"):
         _require_still(ctx, source)
     return source
@@ -105,6 +111,19 @@ def require_usable(image: Resource) -> None:
         raise invalid("resource.sourceImage", image.url, f"The image is {state} and cannot be used.")
 
 
+def warn_of_deprecation(ctx: Context, image: Resource) -> None:
+    """Adds the warning that the use of a deprecated image brings."""
+    deprecated = image.data.get("deprecated", {})
+    if deprecated.get("state") != "DEPRECATED":
+        return
+    message, data = f"The resource '{image.ref.path}' is deprecated.", {"resource_name": image.ref.path}
+    if deprecated.get("replacement"):
+        replacement = parse(deprecated["replacement"], image.project.name, "replacement", "images").path
+        data["replacement_suggestion"] = f"A suggested replacement is '{replacement}'."
+        message = f"{message} {data['replacement_suggestion']}"
+    ctx.warn("DEPRECATED_RESOURCE_USED", message, **data)
+
+
 def get_from_family(ctx: Context) -> dict[str, Any]:
     """GET global/images/family/F."""
     return newest_of_family(ctx.project, ctx.params["family"]).data
@@ -143,6 +162,7 @@ def delete_image(ctx: Context) -> dict[str, Any]:
     """DELETE of an image."""
     image = ctx.resource()
     ctx.require_staying(image)
+    ctx.require_unread(image)
     before = image.data["status"]
     image.data["status"] = "DELETING"
     return ctx.operation(image, lambda: ctx.project.remove(image), lambda: image.data.update(status=before))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from . import addressing, attached, quotas
+from . import attached, interfaces, policies, quotas
 from .context import Context
 from .errors import ApiError, invalid
-from .links import BASE, last
+from .links import BASE
+from .machine_rules import check_accelerators, check_metadata, machine_type_of, require_bootable, scheduled
 from .places import cpus_of, region_of
-from .rules import check_name, shown_key
+from .rules import check_name, without_input
 from .store import Resource, fingerprint
 
 OUT_OF_STOCK = "ZONE_RESOURCE_POOL_EXHAUSTED"
@@ -25,14 +26,18 @@ def insert_instance(ctx: Context) -> dict[str, Any]:
     body, saved = _with_sources(ctx, copy.deepcopy(ctx.body))
     name = check_name(body)
     ctx.require_free(name)
-    machine_type = last(str(body.get("machineType", "")))
-    if cpus_of(machine_type) is None:
-        raise invalid("resource.machineType", body.get("machineType"), "The referenced machine type was not found.")
+    machine_type = machine_type_of(ctx, body.get("machineType"), ctx.place, "resource.machineType")
+    check_metadata(body.get("metadata"), "resource.metadata")
+    check_accelerators(ctx, body.get("guestAccelerators"), ctx.place, "resource.guestAccelerators")
+    body["scheduling"] = scheduled(ctx, body.get("scheduling"), body.get("guestAccelerators"), "resource.scheduling")
+    if body.get("resourcePolicies"):
+        body["resourcePolicies"] = policies.named(ctx, body["resourcePolicies"], ctx.place, "resource.resourcePolicies")
     region = region_of(ctx.place)
     quotas.check(ctx.project, "CPUS", region, cpus_of(machine_type) or 0)
     quotas.check(ctx.project, "INSTANCES", region)
-    nics = _nics(ctx, body)
+    nics = interfaces.planned(ctx, body)
     entries, disks, made = _disks(ctx, body, name, saved)
+    require_bootable(machine_type, body.get("shieldedInstanceConfig"), disks[0])
     for metric in ("DISKS_TOTAL_GB", "SSD_TOTAL_GB"):
         wanted = sum(quotas.disk_gb(disk) for disk in made if quotas.disk_metric(disk.data["type"]) == metric)
         if wanted:
@@ -48,7 +53,7 @@ def insert_instance(ctx: Context) -> dict[str, Any]:
         quotas.check(ctx.project, "CPUS", region, moment="operation")
         for metric in ("DISKS_TOTAL_GB", "SSD_TOTAL_GB"):
             quotas.check(ctx.project, metric, region, moment="operation")
-        _take_addresses(ctx, nics)
+        interfaces.take(ctx, nics)
         for disk in made:
             disk.data["status"] = "READY"
         instance.data["networkInterfaces"] = nics
@@ -79,55 +84,34 @@ def _with_sources(ctx: Context, body: dict[str, Any]) -> tuple[dict[str, Any], R
     if template:
         found = ctx.linked(template, "sourceInstanceTemplate", "instanceTemplates")
         properties = copy.deepcopy(found.data.get("properties", {}))
-        properties["machineType"] = f"{ctx.place}/machineTypes/{last(properties.get('machineType', ''))}"
-        return {**properties, **body}, None
+        return {**_with_urls(properties, ctx.place), **body}, None
     if not image:
         return body, None
     source = ctx.linked(image, "sourceMachineImage", "machineImages")
     if source.data["status"] != "READY":
         raise ApiError("resourceNotReady", f"The resource '{source.ref.path}' is not ready")
     properties = copy.deepcopy(source.data["instanceProperties"])
-    properties["machineType"] = f"{ctx.place}/machineTypes/{last(properties['machineType'])}"
+    properties["machineType"] = f"{ctx.place}/machineTypes/{properties['machineType']}"
+    ctx.sources.append(source)
     merged = {**properties, **body, "sourceMachineImage": source.url}
     return merged, None if body.get("disks") else source
 
 
-def _nics(ctx: Context, body: dict[str, Any]) -> list[dict[str, Any]]:
-    nics = copy.deepcopy(body.get("networkInterfaces") or [])
-    if not nics:
-        raise invalid("resource.networkInterfaces", "", "At least one network interface is required.")
-    for number, nic in enumerate(nics):
-        subnetwork = addressing.subnetwork_of(ctx.project, ctx.place, nic)
-        nic.update(subnetwork=subnetwork.url, network=subnetwork.data["network"], name=f"nic{number}", kind="compute#networkInterface")
-        nic["fingerprint"] = fingerprint([nic, ctx.world.next_id()])
-        nic.setdefault("stackType", "IPV4_ONLY")
-        for config in nic.get("accessConfigs", []):
-            complete_access_config(config)
-            address = addressing.reserved(ctx.project, config["natIP"]) if config.get("natIP") else None
-            if config.get("natIP") and (address is None or address.place != f"regions/{region_of(ctx.place)}"):
-                field = f"resource.networkInterfaces[{number}].accessConfigs[0].natIP"
-                raise invalid(field, config["natIP"], "The specified external IP address was not found in the region.")
-    return nics
-
-
-def complete_access_config(config: dict[str, Any]) -> None:
-    """Adds what the API adds to an access configuration."""
-    config["kind"] = "compute#accessConfig"
-    config.setdefault("type", "ONE_TO_ONE_NAT")
-    config.setdefault("name", "External NAT")
-    config.setdefault("networkTier", "PREMIUM")
-
-
-def _take_addresses(ctx: Context, nics: list[dict[str, Any]]) -> None:
-    for nic in nics:
-        ref = nic["subnetwork"][len(BASE) :].split("/")
-        subnetwork = ctx.project.find("/".join(ref[2:4]), "subnetworks", ref[-1])
-        if subnetwork is None:
-            raise ApiError("notFound", f"The resource '{'/'.join(ref)}' was not found")
-        addressing.check_aliases(ctx.project, nic)
-        nic["networkIP"] = addressing.take_internal(ctx.project, subnetwork, nic.get("networkIP"))
-        for config in nic.get("accessConfigs", []):
-            config["natIP"] = addressing.take_external(ctx.project, config.get("natIP"))
+def _with_urls(properties: dict[str, Any], place: str) -> dict[str, Any]:
+    """What a template says by names, as URLs of the place."""
+    properties["machineType"] = f"{place}/machineTypes/{properties.get('machineType', '')}"
+    region = f"regions/{region_of(place)}"
+    if properties.get("resourcePolicies"):
+        properties["resourcePolicies"] = [f"{region}/resourcePolicies/{name}" for name in properties["resourcePolicies"]]
+    for accelerator in properties.get("guestAccelerators", []):
+        accelerator["acceleratorType"] = f"{place}/acceleratorTypes/{accelerator['acceleratorType']}"
+    for entry in properties.get("disks", []):
+        params = entry.get("initializeParams", {})
+        if params.get("diskType"):
+            params["diskType"] = f"{place}/diskTypes/{params['diskType']}"
+        if params.get("resourcePolicies"):
+            params["resourcePolicies"] = [f"{region}/resourcePolicies/{name}" for name in params["resourcePolicies"]]
+    return properties
 
 
 def _disks(ctx: Context, body: dict[str, Any], name: str, saved: Resource | None) -> tuple[list[dict[str, Any]], list[Resource], list[Resource]]:
@@ -143,7 +127,9 @@ def _disks(ctx: Context, body: dict[str, Any], name: str, saved: Resource | None
         if saved is not None:
             disk = _saved_disk(ctx, saved, name, entry, number)
             made += [disk] if disk is not None else []
-        elif not attached.local_ssd(entry):
+        elif attached.local_ssd(entry):
+            attached.check_local_ssd(ctx, ctx.place, entry, number)
+        else:
             if bool(entry.get("source")) == bool(entry.get("initializeParams")):
                 raise invalid(f"resource.disks[{number}]", "", "Exactly one of source and initializeParams must be specified.")
             if entry.get("source"):
@@ -164,7 +150,6 @@ def _saved_disk(ctx: Context, image: Resource, name: str, entry: dict[str, Any],
         return None
     disk_name = name if number == 0 else f"{name}-{number}"
     ctx.require_free(disk_name, "disks")
-    kind = last(str(entry.pop("diskType", "pd-standard")))
     data: dict[str, Any] = {
         "name": disk_name,
         "sizeGb": str(entry["diskSizeGb"]),
@@ -172,23 +157,23 @@ def _saved_disk(ctx: Context, image: Resource, name: str, entry: dict[str, Any],
         "sourceMachineImage": image.url,
         "physicalBlockSizeBytes": "4096",
     }
-    data["type"] = f"{BASE}projects/{ctx.project.name}/{ctx.place}/diskTypes/{kind}"
+    data["type"] = f"{BASE}projects/{ctx.project.name}/{ctx.place}/diskTypes/pd-standard"
     for inherited in ("architecture", "guestOsFeatures", "licenses"):
         if inherited in entry:
             data[inherited] = entry[inherited]
-    key = shown_key(entry.get("diskEncryptionKey"))
-    if key and "kmsKeyName" in key:
+    key = entry.get("diskEncryptionKey") or {}
+    if "kmsKeyName" in key:
         data["diskEncryptionKey"] = key
     return Resource(ctx.project, ctx.place, "disks", data, image.saved[number])
 
 
 def _shown(ctx: Context, body: dict[str, Any], machine_type: str, nics: list[dict[str, Any]], entries: list[dict[str, Any]]) -> dict[str, Any]:
-    shown = {name: value for name, value in body.items() if name not in ("params", "id", "creationTimestamp", "selfLink", "labelFingerprint", "resourceStatus")}
+    output = ("id", "creationTimestamp", "selfLink", "labelFingerprint", "resourceStatus")
+    shown = without_input({name: value for name, value in body.items() if name not in output}, "instances")
     shown.update(
         machineType=f"{BASE}projects/{ctx.project.name}/{ctx.place}/machineTypes/{machine_type}",
         status="PROVISIONING",
-        # Addresses are taken when the operation ends: until then none is shown.
-        networkInterfaces=[{name: value for name, value in nic.items() if name not in ("networkIP", "accessConfigs", "aliasIpRanges")} for nic in nics],
+        networkInterfaces=interfaces.before_it_is_made(nics),
         disks=entries,
         fingerprint=fingerprint([body["name"], ctx.world.next_id()]),
         cpuPlatform="Intel Broadwell",
@@ -197,7 +182,6 @@ def _shown(ctx: Context, body: dict[str, Any], machine_type: str, nics: list[dic
     )
     shown.setdefault("deletionProtection", False)
     shown.setdefault("canIpForward", False)
-    shown.setdefault("scheduling", {"onHostMaintenance": "MIGRATE", "automaticRestart": True, "preemptible": False, "provisioningModel": "STANDARD"})
     for holder in ("tags", "metadata"):
         value = {**shown.get(holder, {})}
         shown[holder] = {**value, "fingerprint": fingerprint([value, ctx.world.next_id()])}

@@ -11,10 +11,11 @@ from typing import Any
 from . import addressing, attached
 from .context import Context
 from .errors import ApiError, invalid
-from .instance_insert import complete_access_config
 from .instances import instance_of
+from .interfaces import check_access_config, complete_access_config
 from .links import last
 from .listing import answer_list
+from .machine_rules import require_bootable
 from .rules import check_fingerprint
 from .store import Resource, fingerprint
 
@@ -34,6 +35,8 @@ def attach_disk(ctx: Context) -> dict[str, Any]:
     attached.shown_entry(entry, disk, 0, boot, {item["deviceName"] for item in instance.data["disks"]})
     if boot and instance.data["status"] != "TERMINATED":
         raise invalid("boot", "true", "A boot disk can only be attached to a stopped instance.")
+    if boot:
+        require_bootable(last(instance.data["machineType"]), instance.data.get("shieldedInstanceConfig"), disk)
 
     def effect() -> None:
         entries = instance.data["disks"]
@@ -116,6 +119,7 @@ def add_access_config(ctx: Context) -> dict[str, Any]:
         raise invalid("accessConfigs", name, "At most one access config currently supported.")
     config = dict(ctx.body)
     complete_access_config(config)
+    check_access_config(ctx, config, instance.place, "accessConfig")
     if config.get("natIP"):
         addressing.take_external(ctx.project, config["natIP"])
 
@@ -150,12 +154,19 @@ def update_network_interface(ctx: Context) -> dict[str, Any]:
     name = ctx.query.get("networkInterface", "")
     check_fingerprint(ctx.body.get("fingerprint"), _nic(instance, name)["fingerprint"], "networkInterface.fingerprint")
     changes = {field: value for field, value in ctx.body.items() if field in ("aliasIpRanges", "stackType", "nicType")}
+    subnetwork = addressing.subnetwork_of(ctx.project, instance.place, _nic(instance, name), "networkInterface")
+    addressing.check_aliases(ctx.project, subnetwork, changes.get("aliasIpRanges", []), "networkInterface.aliasIpRanges")
+    if changes.get("stackType", "IPV4_ONLY") != "IPV4_ONLY" and subnetwork.data.get("stackType", "IPV4_ONLY") == "IPV4_ONLY":
+        raise invalid("networkInterface.stackType", changes["stackType"], f"The subnetwork '{subnetwork.ref.path}' has the stack type IPV4_ONLY.")
 
     def effect() -> None:
-        own = {item["ipCidrRange"] for item in _nic(instance, name).get("aliasIpRanges", [])}
-        added = [item for item in changes.get("aliasIpRanges", []) if item.get("ipCidrRange") not in own]
-        addressing.check_aliases(ctx.project, {"aliasIpRanges": added})
-        _replace_nic(ctx, instance, {**_nic(instance, name), **changes})
+        nic = _nic(instance, name)
+        own = {item["ipCidrRange"] for item in nic.get("aliasIpRanges", [])}
+        asked = changes.get("aliasIpRanges", [])
+        added = addressing.take_aliases(ctx.project, subnetwork, [item for item in asked if item.get("ipCidrRange") not in own])
+        if "aliasIpRanges" in changes:
+            nic["aliasIpRanges"] = [item for item in asked if item.get("ipCidrRange") in own] + added
+        _replace_nic(ctx, instance, {**nic, **{field: value for field, value in changes.items() if field != "aliasIpRanges"}})
 
     return ctx.operation(instance, effect)
 

@@ -14,6 +14,7 @@ from .context import Context
 from .errors import ApiError, invalid
 from .instance_insert import require_stock
 from .links import last, parse
+from .machine_rules import check_metadata, machine_type_of, require_bootable, scheduled
 from .places import cpus_of, region_of
 from .rules import check_fingerprint, check_key
 from .store import Resource, fingerprint
@@ -43,10 +44,13 @@ def delete_instance(ctx: Context) -> dict[str, Any]:
         ctx.project.remove(instance)
         for entry in instance.data["disks"]:
             disk = attached.disk_of(ctx.project, entry)
-            if disk is not None:
-                attached.leave(disk, instance)
-                if entry["autoDelete"] and not disk.data.get("users"):
-                    ctx.project.remove(disk)
+            if disk is None:
+                continue
+            attached.leave(disk, instance)
+            if entry["autoDelete"] and not disk.data.get("users"):
+                ctx.project.remove(disk)
+            elif entry["autoDelete"]:
+                ctx.warn("RESOURCE_NOT_DELETED", f"The disk resource '{disk.ref.path}' was not deleted because it is in use.", resource_name=disk.ref.path)
 
     return ctx.operation(instance, effect, lambda: instance.data.update(status=before))
 
@@ -59,8 +63,10 @@ def start_instance(ctx: Context) -> dict[str, Any]:
         return ctx.operation(instance)
     if status != "TERMINATED":
         raise ApiError("resourceNotReady", f"The resource '{instance.ref.path}' is not ready")
-    if not any(entry["boot"] for entry in instance.data["disks"]):
+    boot = next((attached.disk_of(ctx.project, entry) for entry in instance.data["disks"] if entry["boot"]), None)
+    if boot is None:
         raise invalid("resource.disks", "", "The instance has no boot disk and cannot be started.")
+    require_bootable(last(instance.data["machineType"]), instance.data.get("shieldedInstanceConfig"), boot)
     _check_keys(ctx, instance)
     return _run(ctx, instance, "TERMINATED")
 
@@ -147,9 +153,7 @@ def set_machine_type(ctx: Context) -> dict[str, Any]:
     """POST setMachineType: of a stopped VM."""
     instance = instance_of(ctx)
     _require_status(instance, "TERMINATED")
-    name = last(str(ctx.body.get("machineType", "")))
-    if cpus_of(name) is None:
-        raise invalid("machineType", name, "The referenced machine type was not found.")
+    name = machine_type_of(ctx, ctx.body.get("machineType"), instance.place, "machineType")
     url = instance.data["machineType"].rsplit("/", 1)[0] + "/" + name
     return ctx.operation(instance, lambda: instance.data.update(machineType=url))
 
@@ -160,6 +164,10 @@ def set_holder(field: str, guarded: bool) -> Callable[[Context], dict[str, Any]]
     def handler(ctx: Context) -> dict[str, Any]:
         instance = instance_of(ctx)
         value = {name: item for name, item in ctx.body.items() if name != "fingerprint"}
+        if field == "metadata":
+            check_metadata(value, field)
+        if field == "scheduling":
+            value = scheduled(ctx, {**instance.data["scheduling"], **value}, instance.data.get("guestAccelerators"), field)
         if guarded:
             check_fingerprint(ctx.body.get("fingerprint"), instance.data[field]["fingerprint"], "fingerprint")
             value["fingerprint"] = fingerprint([value, ctx.world.next_id()])

@@ -41,7 +41,7 @@ def _kinds(*kinds: Kind) -> dict[str, Kind]:
 
 INSTANCE_VERBS = (
     "start startWithEncryptionKey stop suspend resume reset attachDisk detachDisk setDiskAutoDelete setMetadata setTags setDeletionProtection"
-    " setMachineType setScheduling setServiceAccount addAccessConfig deleteAccessConfig referrers"
+    " setMachineType setScheduling setServiceAccount addAccessConfig deleteAccessConfig referrers addResourcePolicies removeResourcePolicies"
 )
 KINDS = _kinds(
     Kind(

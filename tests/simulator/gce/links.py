@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import invalid
 from .places import is_place
@@ -16,6 +17,7 @@ BASE = "https://www.googleapis.com/compute/v1/"
 _LINK = re.compile(
     r"^(?:(?:https?://[^/]+)?/?(?:compute/(?:v1|beta)/)?)?(?:projects/(?P<project>[^/]+)/)?(?P<place>global|zones/[^/]+|regions/[^/]+)/(?P<rest>.+)$"
 )
+_ZONE = re.compile(r"^(?:(?:https?://[^/]+)?/?(?:compute/(?:v1|beta)/)?)?(?:projects/[^/]+/)?zones/(?P<zone>[^/]+)$")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Ref:
         return BASE + self.path
 
 
-def parse(text: str, project: str, field: str, plural: str) -> Ref:
+def parse(text: Any, project: str, field: str, plural: str) -> Ref:
     """A full or partial URL. Raises ApiError (invalid) for what is neither, or is of another kind than `plural`."""
     found = _LINK.match(text) if isinstance(text, str) else None
     if found is None:
@@ -47,6 +49,14 @@ def parse(text: str, project: str, field: str, plural: str) -> Ref:
     if kind != plural or not name or not is_place(found["place"]):
         raise invalid(field, text, f"The URL is malformed. Must be a valid {plural} URL.")
     return Ref(found["project"] or project, found["place"], plural, name)
+
+
+def parse_zone(text: Any, field: str) -> str:
+    """The zone that a full or partial URL names. Raises ApiError (invalid): a bare name is no URL."""
+    found = _ZONE.match(text) if isinstance(text, str) else None
+    if found is None or not is_place(f"zones/{found['zone']}"):
+        raise invalid(field, text, "The URL is malformed.")
+    return found["zone"]
 
 
 def last(text: str) -> str:

@@ -29,7 +29,7 @@ def singular(plural: str) -> str:
 
 def list_resources(ctx: Context) -> dict[str, Any]:
     """GET of a collection."""
-    return answer_list(ctx, [item.data for item in ctx.project.table(ctx.place, ctx.plural).values()])
+    return answer_list(ctx, ctx.project.history.listed(ctx.place, ctx.plural))
 
 
 def answer_list(ctx: Context, items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def aggregated(ctx: Context) -> dict[str, Any]:
     places += [f"regions/{region}" for region in ZONES] if "region" in kind.apis else []
     places += [f"zones/{zone}" for zone in REGION_OF] if "zone" in kind.apis else []
     reachable = [place for place in places if place.partition("/")[2] not in zones_down]
-    pairs = [(place, item.data) for place in reachable for item in ctx.project.table(place, ctx.plural).values()]
+    pairs = [(place, data) for place in reachable for data in ctx.project.history.listed(place, ctx.plural)]
     place_of = {id(data): place for place, data in pairs}
     page, token = _page(ctx, [data for _place, data in pairs])
     found: dict[str, Any] = {}

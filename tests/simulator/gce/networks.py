@@ -33,6 +33,10 @@ def add_subnetwork(project: Project, place: str, data: dict[str, Any]) -> Resour
     gateway = str(ipaddress.ip_network(data["ipCidrRange"])[1])
     defaults = {"gatewayAddress": gateway, "purpose": "PRIVATE", "stackType": "IPV4_ONLY", "privateIpGoogleAccess": False}
     data = {**defaults, **data, "fingerprint": fingerprint(data)}
+    if data["stackType"] != "IPV4_ONLY":
+        # A range of its own for each, out of the space that Google gives to external and to private IPv6.
+        name, begin = ("externalIpv6Prefix", "2600:1900:4000") if data["ipv6AccessType"] == "EXTERNAL" else ("internalIpv6Prefix", "fd20:1900:4000")
+        data[name] = data["ipv6CidrRange"] = f"{begin}:{project.world.next_ipv6_number():x}::/64"
     subnetwork = project.add(Resource(project, place, "subnetworks", data))
     network = project.find("global", "networks", last(data["network"]))
     if network is not None:
@@ -76,9 +80,18 @@ def insert_subnetwork(ctx: Context) -> dict[str, Any]:
     for item in ctx.project.all("subnetworks"):
         if item.data["network"] == network.url and ipaddress.ip_network(item.data["ipCidrRange"]).overlaps(wanted):
             raise invalid("resource.ipCidrRange", wanted, f"Invalid IPCidrRange: {wanted} conflicts with existing subnetwork '{item.name}'.")
+    if ctx.body.get("stackType", "IPV4_ONLY") != "IPV4_ONLY":
+        _check_ipv6_access(ctx.body.get("ipv6AccessType"), network)
     quotas.check(ctx.project, "SUBNETWORKS", "")
     subnetwork = add_subnetwork(ctx.project, ctx.place, {**ctx.body, "network": network.url})
     return ctx.operation(subnetwork, undo=lambda: ctx.project.remove(subnetwork))
+
+
+def _check_ipv6_access(kind: Any, network: Resource) -> None:
+    if kind not in ("EXTERNAL", "INTERNAL"):
+        raise invalid("resource.ipv6AccessType", kind, "EXTERNAL or INTERNAL must be specified for a subnetwork with IPv6.")
+    if kind == "INTERNAL" and not network.data.get("enableUlaInternalIpv6"):
+        raise invalid("resource.ipv6AccessType", kind, f"The network '{network.ref.path}' has no internal IPv6 range: enableUlaInternalIpv6 is not set.")
 
 
 def delete_subnetwork(ctx: Context) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def delete_subnetwork(ctx: Context) -> dict[str, Any]:
 
 
 def _require_empty(ctx: Context, subnetwork: Resource) -> None:
-    for instance in ctx.project.all("instances"):
+    for instance in (item for project in ctx.project.sharers() for item in project.all("instances")):
         if any(nic.get("subnetwork") == subnetwork.url for nic in instance.data["networkInterfaces"]):
             message = f"The subnetwork resource '{subnetwork.ref.path}' is already being used by '{instance.ref.path}'"
             raise ApiError("resourceInUseByAnotherResource", message)
@@ -109,19 +122,18 @@ def insert_address(ctx: Context) -> dict[str, Any]:
     region = ctx.params.get("region", "")
     quotas.check(ctx.project, "STATIC_ADDRESSES", region)
     body.setdefault("addressType", "EXTERNAL")
-    wanted = body.get("address")
-    if wanted and addressing.reserved(ctx.project, wanted) is not None:
-        raise ApiError("resourceInUseByAnotherResource", f"Specified IP address '{wanted}' is already reserved.", 400, "IP_IN_USE_BY_ANOTHER_RESOURCE")
-    if body["addressType"] == "INTERNAL":
-        _internal(ctx, body, region)
+    if body.get("ipVersion") == "IPV6":
+        network = _ipv6(ctx, body, region)
+    elif body["addressType"] == "INTERNAL":
+        network = _internal(ctx, body, region)
     else:
-        _external(ctx, body)
+        network = _external(ctx, body)
     body["status"] = "RESERVING"
     address = ctx.project.add(Resource(ctx.project, ctx.place, "addresses", body))
 
     def effect() -> None:
         quotas.check(ctx.project, "STATIC_ADDRESSES", region, moment="operation")
-        owner = addressing.used(ctx.project).get(body["address"])
+        owner = addressing.used(ctx.project, network).get(body["address"])
         if isinstance(owner, str):
             raise ApiError("resourceInUseByAnotherResource", f"IP '{body['address']}' is already being used.", 400, "IP_IN_USE_BY_ANOTHER_RESOURCE")
         body["status"] = "RESERVED"
@@ -129,30 +141,59 @@ def insert_address(ctx: Context) -> dict[str, Any]:
     return ctx.operation(address, effect, lambda: ctx.project.remove(address))
 
 
-def _internal(ctx: Context, body: dict[str, Any], region: str) -> None:
-    subnetwork = addressing.subnetwork_of(ctx.project, f"regions/{region}", body)
+def _require_unreserved(ctx: Context, wanted: str | None, network: str) -> None:
+    if wanted and addressing.reserved(ctx.project, wanted, network) is not None:
+        raise ApiError("resourceInUseByAnotherResource", f"Specified IP address '{wanted}' is already reserved.", 400, "IP_IN_USE_BY_ANOTHER_RESOURCE")
+
+
+def _internal(ctx: Context, body: dict[str, Any], region: str) -> str:
+    """Completes the body of an internal address; gives its network."""
+    subnetwork = addressing.subnetwork_of(ctx.project, f"regions/{region}", body, "resource")
+    network = str(subnetwork.data["network"])
     body["subnetwork"] = subnetwork.url
     body.setdefault("purpose", "GCE_ENDPOINT")
     wanted = body.get("address")
-    owner = addressing.used(ctx.project).get(wanted or "")
+    _require_unreserved(ctx, wanted, network)
+    owner = addressing.used(ctx.project, network).get(wanted or "")
     # In use by a VM of the project is a promotion; everything else must be free.
-    body["address"] = wanted if isinstance(owner, Resource) else addressing.take_internal(ctx.project, subnetwork, wanted)
+    body["address"] = wanted if isinstance(owner, Resource) else addressing.take_internal(ctx.project, subnetwork, wanted, "resource.address")
+    return network
 
 
-def _external(ctx: Context, body: dict[str, Any]) -> None:
+def _external(ctx: Context, body: dict[str, Any]) -> str:
     body.setdefault("networkTier", "PREMIUM")
     wanted = body.get("address")
     if not wanted:
         body["address"] = ctx.world.next_address()
-        return
+        return addressing.EXTERNAL
+    _require_unreserved(ctx, wanted, addressing.EXTERNAL)
     for instance in ctx.project.all("instances"):
         for nic in instance.data["networkInterfaces"]:
             for config in nic.get("accessConfigs", []):
                 if config.get("natIP") == wanted:
                     if config.get("networkTier", "PREMIUM") != body["networkTier"]:
                         raise invalid("resource.networkTier", body["networkTier"], "The network tier must be the one of the address in use.")
-                    return
+                    return addressing.EXTERNAL
     raise invalid("resource.address", wanted, "Specified IP address is not in use by a resource of this project and cannot be reserved.")
+
+
+def _ipv6(ctx: Context, body: dict[str, Any], region: str) -> str:
+    """Completes the body of an IPv6 address of VMs, which is a whole range; gives its network."""
+    external = body["addressType"] == "EXTERNAL"
+    if external and body.get("ipv6EndpointType") != "VM":
+        raise invalid("resource.ipv6EndpointType", body.get("ipv6EndpointType"), "VM must be specified for a regional external IPv6 address of VMs.")
+    if not body.get("subnetwork"):
+        raise ApiError("required", "Required field 'resource.subnetwork' not specified")
+    subnetwork = addressing.subnetwork_of(ctx.project, f"regions/{region}", body, "resource")
+    network = addressing.EXTERNAL if external else str(subnetwork.data["network"])
+    wanted = body.get("address")
+    _require_unreserved(ctx, wanted, network)
+    addressing.ipv6_range(subnetwork, body["addressType"], "resource.subnetwork")
+    owner = addressing.used(ctx.project, network).get(wanted or "")
+    in_use = isinstance(owner, Resource)
+    body["address"] = wanted if in_use else addressing.take_ipv6(ctx.project, subnetwork, body["addressType"], wanted, "resource.address")
+    body.update(subnetwork=subnetwork.url, prefixLength=addressing.IPV6_PREFIX, **({"networkTier": "PREMIUM"} if external else {"purpose": "GCE_ENDPOINT"}))
+    return network
 
 
 def delete_address(ctx: Context) -> dict[str, Any]:

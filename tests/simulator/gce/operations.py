@@ -46,6 +46,9 @@ class Operation:
     ended_s: float | None = None
     fault: FaultRule | None = None
     touched: list[Resource] = field(default_factory=list)
+    # What is read while it runs, such as the snapshot that a disk is made from.
+    sources: list[Resource] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
@@ -56,6 +59,11 @@ class Operation:
     def failed(self) -> bool:
         """Whether it has ended with an error."""
         return "error" in self.data
+
+    def show_warnings(self) -> None:
+        """Puts the warnings so far into what is answered."""
+        if self.warnings:
+            self.data["warnings"] = self.warnings
 
     def log(self) -> dict[str, Any]:
         """The line of the state dump, times on the simulator's clock."""
@@ -141,6 +149,8 @@ def finish(operation: Operation) -> None:
     operation.ended_s = operation.ends_s if operation.ends_s != NEVER else world.clock.now()
     operation.project.unfinished.pop(str(operation.data["name"]), None)
     operation.data.update(status="DONE", progress=100, endTime=world.timestamp(operation.ended_s))
+    operation.show_warnings()
+    operation.project.history.ended(iter((operation.target, *operation.touched)))
     committed(operation.project)
     if _tells_at_end(rule):
         send_signal(rule.pid, rule.signal)  # type: ignore[union-attr,arg-type]
@@ -164,6 +174,7 @@ def _fail(operation: Operation, error: ApiError, with_http: bool) -> None:
 def committed(project: Project) -> None:
     """To be called after every change: addresses learn their users, and whoever watches looks."""
     addressing.refresh(project)
+    project.history.note()
     for watch in project.watches:
         watch.check()
 

@@ -21,7 +21,14 @@ DEFAULTS: dict[str, Any] = {
     "wait_returns_early": 0,
     # True: a disk, snapshot or image whose operation failed stays, as FAILED.
     "failed_stay": False,
-    "max_pending_operations": 2,
+    # So many unfinished operations on one VM, and no more; 0: any number.
+    "most_pending": 0,
+    # False: setLabels on a VM with an unfinished operation is refused as not ready.
+    "set_labels_while_busy": True,
+    # Lists show what there was so many seconds ago.
+    "list_lag_s": 0,
+    # So many GETs of a resource after an operation on it has ended answer with what it was before.
+    "stale_reads": 0,
     # Whether failed operations carry httpErrorStatusCode and httpErrorMessage.
     "operation_errors_with_http": True,
     # True: a wrong labelFingerprint is seen by the operation, not by the request.

@@ -25,17 +25,41 @@ MACHINE_TYPES = {
     "e2-medium": (2, 4096),
     "f1-micro": (1, 614),
     "g1-small": (1, 1740),
-    **{f"{family}-standard-{cpus}": (cpus, cpus * 4096) for family in ("e2", "n1", "n2", "n2d", "c3", "t2d", "t2a") for cpus in (1, 2, 4, 8, 16)},
+    **{f"{family}-standard-{cpus}": (cpus, cpus * 4096) for family in ("e2", "n1", "n2", "n2d", "c3", "t2d", "t2a", "c4a") for cpus in (1, 2, 4, 8, 16)},
 }
 PUBLIC_PROJECT = "debian-cloud"
+# Where snapshots and images may be kept, beside the regions.
+MULTI_REGIONS = ("asia", "eu", "us")
+
+
+# Series whose machine types may be made to measure; those of N1 are called custom-CPUS-MEMORY alone. Memory comes in steps of 256 MB.
+CUSTOM = re.compile(r"(?:(?:n1|n2|n2d|n4|n4a|n4d|e2|g2)-)?custom-(\d+)-(\d+)(-ext)?")
+CUSTOM_SHARED = re.compile(r"e2-custom-(?:micro|small|medium)-(\d+)")
+MEMORY_STEP_MB = 256
+ARM_SERIES = ("t2a", "c4a", "n4a")
+
+
+def size_of(machine_type: str) -> tuple[int, int] | None:
+    """(processors, memory in MB) of a machine type by its name, a custom one included; None for a name that is no machine type."""
+    if machine_type in MACHINE_TYPES:
+        return MACHINE_TYPES[machine_type]
+    shared, custom = CUSTOM_SHARED.fullmatch(machine_type), CUSTOM.fullmatch(machine_type)
+    if shared is None and custom is None:
+        return None
+    cpus, memory_mb = (2, int(shared[1])) if shared else (int(custom[1]), int(custom[2]))  # type: ignore[index]
+    fits = (cpus == 1 or cpus % 2 == 0) and cpus > 0 and memory_mb > 0 and memory_mb % MEMORY_STEP_MB == 0
+    return (cpus, memory_mb) if fits else None
 
 
 def cpus_of(machine_type: str) -> int | None:
     """Processors of a machine type by its name; None for a name that is no machine type."""
-    custom = re.fullmatch(r"(?:\w+-)?custom-(\d+)-\d+(?:-ext)?", machine_type)
-    if custom:
-        return int(custom.group(1))
-    return MACHINE_TYPES[machine_type][0] if machine_type in MACHINE_TYPES else None
+    size = size_of(machine_type)
+    return size[0] if size else None
+
+
+def architecture_of(machine_type: str) -> str:
+    """The architecture of the processors of a machine type."""
+    return "ARM64" if machine_type.partition("-")[0] in ARM_SERIES else "X86_64"
 
 
 def is_place(place: str) -> bool:
@@ -52,8 +76,9 @@ def region_of(place: str) -> str:
 
 def machine_type(zone: str, name: str) -> dict[str, Any]:
     """A machine type as a resource, without links."""
-    cpus, memory_mb = MACHINE_TYPES[name]
-    return {"kind": "compute#machineType", "name": name, "zone": zone, "guestCpus": cpus, "memoryMb": memory_mb, "description": f"{cpus} vCPU"}
+    cpus, memory_mb = size_of(name) or (0, 0)
+    data = {"kind": "compute#machineType", "name": name, "zone": zone, "guestCpus": cpus, "memoryMb": memory_mb, "description": f"{cpus} vCPU"}
+    return {**data, "architecture": architecture_of(name)}
 
 
 def disk_type(name: str) -> dict[str, Any]:

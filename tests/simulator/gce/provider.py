@@ -28,6 +28,7 @@ from . import (
     machine_images,
     networks,
     permissions,
+    policies,
     seeds,
     snapshots,
     state,
@@ -45,7 +46,7 @@ PREFIX = ["compute", "v1"]
 TOKEN_ROUTE = "/token"
 # They begin with POST and change nothing.
 HARMLESS = ("wait", "testIamPermissions", "listNetworkEndpoints", "listInstances")
-MODULES: list[Any] = [disks, images, instance_insert, instance_parts, instances, machine_images, networks, snapshots, surroundings]
+MODULES: list[Any] = [disks, images, instance_insert, instance_parts, instances, machine_images, networks, policies, snapshots, surroundings]
 HANDLERS: dict[str, Callable[[Context], Any]] = {key: handler for module in MODULES for key, handler in module.HANDLERS.items()}
 
 
@@ -129,6 +130,7 @@ class Gce:
         permissions.require(ctx)
         if ctx.project.name == PUBLIC_PROJECT and ctx.route.method != "GET" and ctx.route.verb not in HARMLESS:
             raise ApiError("forbidden", f"Required '{permissions.PERMISSIONS[ctx.route.method_id][0][0]}' permission for 'projects/{PUBLIC_PROJECT}'")
+        ctx.project.history.note()
         replayed = ctx.replayed()
         if replayed is not None:
             return replayed.data

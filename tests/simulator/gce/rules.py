@@ -14,12 +14,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import ApiError, invalid
+from .places import MULTI_REGIONS, is_place
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 MAX_LABELS = 64
 MAX_DESCRIPTION = 2048
+# A key of the key management service is named in requests; answers name the version of it that was used.
+KEY_VERSION = "/cryptoKeyVersions/"
+# What requests may hold and answers never show, by kind.
+INPUT_ONLY: dict[str, tuple[str, ...]] = {
+    "disks": ("params",),
+    "snapshots": ("params", "guestFlush"),
+    "images": ("params",),
+    "machineImages": ("params", "guestFlush", "sourceDiskEncryptionKeys"),
+    "instances": ("params",),
+    "networks": ("params",),
+    "subnetworks": ("params",),
+}
 
 
 def check_name(body: Mapping[str, Any]) -> str:
@@ -70,17 +83,42 @@ def key_digest(raw_key: Any) -> str:
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
-def shown_key(key: Any) -> dict[str, Any] | None:
-    """An encryption key as answers show it: the digest instead of the key. None when there is none. Raises ApiError."""
+def shown_key(key: Any, field: str) -> dict[str, Any] | None:
+    """An encryption key as answers show it: the digest instead of the key, the key's version instead of its name. None when there is none. Raises ApiError."""
+    check_key_name(key, field)
     if not isinstance(key, dict) or not key:
         return None
     if key.get("rawKey"):
         return {"sha256": key_digest(key["rawKey"])}
-    return dict(key)
+    return {**key, "kmsKeyName": f"{key['kmsKeyName']}{KEY_VERSION}1"} if key.get("kmsKeyName") else dict(key)
 
 
-def check_key(given: Any, shown: Any, path: str) -> None:
+def check_key_name(key: Any, field: str) -> None:
+    """Raises ApiError for the version of a key where the name of a key belongs."""
+    name = key.get("kmsKeyName") if isinstance(key, dict) else None
+    if name and KEY_VERSION in name:
+        raise invalid(f"{field}.kmsKeyName", name, "The name of a Cloud KMS key must be specified, not one of its versions.")
+
+
+def without_input(data: Mapping[str, Any], plural: str) -> dict[str, Any]:
+    """The fields of a request that answers show."""
+    return {name: value for name, value in data.items() if name not in INPUT_ONLY.get(plural, ())}
+
+
+def storage_locations(given: Any, default: str) -> list[str]:
+    """Where a snapshot or image is kept. Raises ApiError for a place that does not exist, or more than one."""
+    if not given:
+        return [default]
+    if not isinstance(given, list) or len(given) > 1:
+        raise invalid("resource.storageLocations", given, "Exactly one storage location can be specified.")
+    if given[0] not in MULTI_REGIONS and not is_place(f"regions/{given[0]}"):
+        raise invalid("resource.storageLocations[0]", given[0], "The storage location does not exist.")
+    return list(given)
+
+
+def check_key(given: Any, shown: Any, path: str, field: str = "diskEncryptionKey") -> None:
     """Raises ApiError when a resource is encrypted with a customer-supplied key and another key, or none, is given."""
+    check_key_name(given, field)
     wanted = shown.get("sha256") if isinstance(shown, dict) else None
     if not wanted:
         if isinstance(given, dict) and given.get("rawKey"):

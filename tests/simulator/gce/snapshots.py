@@ -11,10 +11,10 @@ from typing import Any
 
 from . import quotas
 from .context import Context
-from .errors import ApiError
+from .errors import ApiError, invalid
 from .links import Ref
 from .places import region_of
-from .rules import check_key, check_name, shown_key
+from .rules import check_key, check_name, shown_key, storage_locations, without_input
 from .store import Resource
 
 MULTI_REGION = {"europe": "eu", "us": "us"}
@@ -36,20 +36,22 @@ def new_snapshot(ctx: Context, body: dict[str, Any], disk: Resource) -> tuple[Re
         raise ApiError("alreadyExists", f"The resource '{Ref(ctx.project.name, 'global', 'snapshots', name).path}' already exists")
     if disk.data.get("status") not in ("READY", "RESTORING"):
         raise ApiError("resourceNotReady", f"The resource '{disk.ref.path}' is not ready")
-    check_key(body.pop("sourceDiskEncryptionKey", None), disk.data.get("diskEncryptionKey"), disk.ref.path)
+    check_key(body.pop("sourceDiskEncryptionKey", None), disk.data.get("diskEncryptionKey"), disk.ref.path, "resource.sourceDiskEncryptionKey")
+    if body.get("guestFlush"):
+        require_guest(ctx, disk)
     quotas.check(ctx.project, "SNAPSHOTS", "")
-    key = shown_key(body.pop("snapshotEncryptionKey", None)) or disk.data.get("diskEncryptionKey")
+    key = shown_key(body.pop("snapshotEncryptionKey", None), "resource.snapshotEncryptionKey") or disk.data.get("diskEncryptionKey")
     too_often = _rate(ctx, disk)
     region = region_of(disk.place)
     data = {
-        **body,
+        **without_input(body, "snapshots"),
         "status": "CREATING",
         "diskSizeGb": disk.data["sizeGb"],
         "sourceDisk": disk.url,
         "sourceDiskId": disk.id,
         "storageBytes": "0",
         "storageBytesStatus": "UPDATING",
-        "storageLocations": body.get("storageLocations") or [MULTI_REGION.get(region.split("-")[0], region)],
+        "storageLocations": storage_locations(body.get("storageLocations"), MULTI_REGION.get(region.split("-")[0], region)),
         "snapshotType": body.get("snapshotType", "STANDARD"),
         "downloadBytes": str(disk.content.size),
     }
@@ -69,6 +71,14 @@ def new_snapshot(ctx: Context, body: dict[str, Any], disk: Resource) -> tuple[Re
     # While its operation runs it shows CREATING, then, for the second half, UPLOADING.
     _uploading_at_half(ctx, snapshot)
     return snapshot, effect, lambda: ctx.discard(snapshot)
+
+
+def require_guest(ctx: Context, disk: Resource) -> None:
+    """Raises ApiError unless a VM that runs has the disk: only its guest can be asked to flush."""
+    users = [item for item in ctx.project.all("instances") if item.url in disk.data.get("users", [])]
+    if not any(item.data["status"] == "RUNNING" for item in users):
+        why = "is not attached to an instance" if not users else "is attached to an instance that is not running"
+        raise invalid("resource.guestFlush", "true", f"The disk '{disk.ref.path}' {why}, so that no guest could be informed.")
 
 
 def _uploading_at_half(ctx: Context, snapshot: Resource) -> None:
@@ -105,6 +115,7 @@ def delete_snapshot(ctx: Context) -> dict[str, Any]:
     if snapshot.data["status"] in ("CREATING", "UPLOADING"):
         raise ApiError("resourceNotReady", f"The resource '{snapshot.ref.path}' is not ready")
     ctx.require_staying(snapshot)
+    ctx.require_unread(snapshot)
     before = snapshot.data["status"]
     snapshot.data["status"] = "DELETING"
     return ctx.operation(snapshot, lambda: ctx.project.remove(snapshot), lambda: snapshot.data.update(status=before))

@@ -15,7 +15,7 @@ from ..messages import Refused
 from . import addressing, attached, operations
 from .content import Content
 from .kinds import KINDS
-from .links import BASE
+from .links import BASE, parse
 from .places import is_place
 from .store import Project, Resource, fingerprint
 
@@ -114,6 +114,10 @@ def _merge_one(project: Project, plural: str, item: dict[str, Any]) -> None:
         resource.data.update(item)
         if "labels" in item:
             resource.data["labelFingerprint"] = fingerprint([item["labels"], project.world.next_id()])
+    for nic in resource.data["networkInterfaces"] if plural == "instances" else []:
+        host = parse(nic["network"], project.name, "network", "networks").project if nic.get("network") else project.name
+        if host != project.name:
+            project.world.share(host, project.name)
     for entry in resource.data["disks"] if plural == "instances" else []:
         disk = attached.disk_of(project, entry)
         if disk is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Agenda, Clock
 from ..settings import Settings
 from .content import EMPTY, Content
+from .history import History
 from .kinds import KINDS
 from .links import BASE, Ref
 
@@ -78,6 +79,7 @@ class Project:
         self.taken: dict[str, str] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self.snapshot_times: dict[str, list[float]] = {}
+        self.history = History(self)
         self._tables: dict[tuple[str, str], dict[str, Resource]] = {}
 
     def table(self, place: str, plural: str) -> dict[str, Resource]:
@@ -125,6 +127,15 @@ class Project:
             for watch in self.watches:
                 watch.on_removed(resource)
 
+    def sharers(self) -> list[Project]:
+        """This project first, and those that it shares a network with (Shared VPC)."""
+        guests = self.world.guests
+        if not guests:
+            return [self]
+        hosts = [self.name, *(host for host, names in guests.items() if self.name in names)]
+        names = dict.fromkeys([*hosts, *(name for host in hosts for name in sorted(guests.get(host, ())))])
+        return [self.world.projects[name] for name in names if name in self.world.projects]
+
     def running_operations(self) -> Iterator[Operation]:
         """Operations that have not ended."""
         return iter(list(self.unfinished.values()))
@@ -138,9 +149,16 @@ class World:
         self.settings = settings
         self.agenda = agenda
         self.projects: dict[str, Project] = {}
+        # Host projects of shared networks, to the projects that use them.
+        self.guests: dict[str, set[str]] = {}
         self.random = random.Random(20261121)
         self._ids = itertools.count(1000000000000000001, 7919)
         self._addresses = itertools.count(1)
+        self._ipv6 = itertools.count(1)
+
+    def share(self, host: str, guest: str) -> None:
+        """Notes that a project uses a network of another one."""
+        self.guests.setdefault(host, set()).add(guest)
 
     def next_id(self) -> str:
         """A number nobody had before."""
@@ -150,6 +168,10 @@ class World:
         """An external address nobody had before."""
         number = next(self._addresses)
         return f"34.{76 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+
+    def next_ipv6_number(self) -> int:
+        """The number of an IPv6 range that nobody had before."""
+        return next(self._ipv6)
 
     def timestamp(self, moment_s: float | None = None) -> str:
         """A moment of the clock, now when None."""

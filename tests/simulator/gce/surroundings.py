@@ -15,7 +15,7 @@ from .context import Context
 from .errors import ApiError, not_found
 from .links import BASE
 from .listing import answer_list
-from .places import DISK_TYPES, MACHINE_TYPES, REGION_OF, REGIONAL_DISK_TYPES, SUBNETS, ZONES, disk_type, machine_type
+from .places import DISK_TYPES, MACHINE_TYPES, REGION_OF, REGIONAL_DISK_TYPES, SUBNETS, ZONES, disk_type, machine_type, size_of
 from .store import fingerprint
 
 EPOCH = "1969-12-31T16:00:00.000-08:00"
@@ -67,7 +67,7 @@ def _machine(ctx: Context, name: str) -> dict[str, Any]:
 def get_machine_type(ctx: Context) -> dict[str, Any]:
     """GET of a machine type."""
     name = ctx.params["machineType"]
-    if name not in MACHINE_TYPES:
+    if size_of(name) is None:
         raise not_found(f"projects/{ctx.project.name}/{ctx.place}/machineTypes/{name}")
     return _machine(ctx, name)
 

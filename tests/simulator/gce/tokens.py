@@ -174,7 +174,8 @@ def _verified(token: str) -> Mapping[str, Any]:
         raise ValueError(BAD_TIMES) from error
     except (ValueError, TypeError) as error:
         raise ValueError(BAD_SIGNATURE) from error
-    if header.get("alg") != "RS256" or header.get("kid") != key.key_id:
+    # A key file without `private_key_id`, as some tools write it, signs without naming the key.
+    if header.get("alg") != "RS256" or header.get("kid") not in (None, key.key_id):
         raise ValueError(BAD_SIGNATURE)
     if not EMAIL.fullmatch(str(claims.get("iss"))):
         raise ValueError("Invalid grant: account not found")

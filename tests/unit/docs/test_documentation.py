@@ -47,7 +47,7 @@ OF_VMS = {
 # What stands in for the connection of an example that takes it from its environment or from the defaults of its play.
 ENVIRONMENT = {
     "PX_BACKUP_API_URL": "https://px",
-    "PX_BACKUP_TOKEN": "T",
+    "PX_BACKUP_TOKEN": "token",
     "PX_BACKUP_ORG_ID": "default",
     "GCP_PROJECT": "shop-production",
     "GCP_ZONE": "europe-west1-b",
@@ -145,6 +145,15 @@ def test_option_with_an_environment_variable_names_it(documented: dict[str, Any]
     named = {(name, variable) for _provider, name, option in provider_options(module) for variable in option.env if f"E({variable})" in text_of(pages[name])}
     assert named == {(name, variable) for _provider, name, option in provider_options(module) for variable in option.env}
     assert named
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_description_of_a_number_says_its_bound(documented: dict[str, Any], module: str) -> None:
+    pages = documented[module]["doc"]["options"]
+    options = {**COMMON, **{name: option for _provider, name, option in provider_options(module)}}
+    bounds = {name: option.maximum for name, option in options.items() if option.maximum is not None}
+    assert [name for name, most in bounds.items() if f"V({most})" not in text_of(pages[name])] == []
+    assert bounds
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.options import VM_BACKUP, VM_RESTORE
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "gce.md").read_text()

@@ -163,7 +163,14 @@ class GceExtras:
         def act() -> None:
             gate.send_all([self._deprecation(member.name, "DEPRECATED", new.ref) for member, new in remaining()])
 
-        return Step(_DEPRECATING, do=act, done=lambda: Progress.NO if remaining() else Progress.DONE)
+        def undo() -> None:
+            # The new images may go again, and the family must not be left with none.
+            names = {one.name for one in intent.planned}
+            images = [image for image in at_once(*[partial(self._client.get_image, member.name) for member in older]) if image]
+            ours = [image.name for image in images if last_part(image.wire.get("deprecated", {}).get("replacement")) in names]
+            gate.send_all([self._deprecation(name, "ACTIVE", None) for name in ours])
+
+        return Step(_DEPRECATING, do=act, done=lambda: Progress.NO if remaining() else Progress.DONE, undo=undo)
 
     def _deprecation(self, name: str, state: str, replacement: str | None) -> Change:
         return change(

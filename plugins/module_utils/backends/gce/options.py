@@ -31,9 +31,9 @@ SNAPSHOT: dict[str, Option] = {
     # The provider chooses the id.
     "uid": Option(operations=(DELETE, INSPECT_ONE)),
     "source_disk": Option(operations=(CREATE, DELETE, INSPECT_ALL), required_for=(CREATE,), selects=True, spec={"aliases": ["disk_id", "source_volume"]}),
-    "min_age": Option(type="int", operations=(CREATE,), minimum=1),
+    "min_age": Option(type="int", operations=(CREATE,), minimum=1, maximum=525_600),
     "description": Option(operations=(CREATE,)),
-    "retention_days": Option(type="int", operations=(CREATE,), minimum=1),
+    "retention_days": Option(type="int", operations=(CREATE,), minimum=1, maximum=36_500),
     "storage_location": Option(operations=(CREATE,)),
     "guest_flush": Option(type="bool", operations=(CREATE,)),
     "snapshot_type": Option(operations=(CREATE,), spec={"choices": ["STANDARD", "ARCHIVE"]}),

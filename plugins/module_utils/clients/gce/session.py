@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from ...core.errors import AuthenticationFailed, InvalidRequest, MissingLibrary, ProviderFailure, RecoveryError
+from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.retry import Brake, Retry
-from ...transport.session import CONNECTIONS, HttpSession, Limits, Reply, Tls, acquire, server_of
+from ...transport.session import CONNECTIONS, HttpSession, Reply, Tls, acquire, server_of
 from .answers import Trouble, is_shared_limit, refusal
 
 LIBRARY = "google-cloud-compute"

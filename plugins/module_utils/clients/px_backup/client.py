@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ...core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure
-from ...transport.http import Answer, HttpTransport, Query, Tls
+from ...core.errors import AuthenticationFailed, OutcomeUnknown, ProviderFailure, WaitTimeout
+from ...transport.exchange import Limits
+from ...transport.failures import Unanswered
+from ...transport.http import Answer, HttpTransport, Query
 from ...transport.retry import Retry
+from ...transport.session import Tls, acquire
 from .answers import meaning, meaning_of_login
 
 Wire = Mapping[str, Any]
@@ -81,9 +84,16 @@ class PxBackupClient:
         self._login = login
         self._on_secret = on_secret
         self._renewal = threading.Lock()
+        self._retry = retry
         self._http = HttpTransport(api_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning, authorization=self._bearer)
         if login:
-            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning_of_login, guarded=False)
+            self._auth = HttpTransport(login.auth_url, tls=tls, timeout_s=timeout_s, retry=retry, translate=meaning_of_login, changes=False, option="auth_url")
+
+    def close(self) -> None:
+        """Close the connections, when the task has ended."""
+        self._http.close()
+        if self._login:
+            self._auth.close()
 
     def enumerate(self, kind: Kind, options: Query = (), page_size: int = LONGEST_PAGE) -> Iterator[Wire]:
         """GET /v1/{kind}/{org_id}: every object once; ``options`` are (name, value) of enumerate_options.
@@ -107,6 +117,8 @@ class PxBackupClient:
                 idle = idle + 1 if by_key.keys() <= read else 0
                 if not page or (index >= total and (idle or not kind.paged)):
                     break
+                if self._retry.remaining_s() <= 0:
+                    raise WaitTimeout(f"the deadline passed: {kind.many} could not be read to the end, {len(given)} were.", transient=True)
                 read |= by_key.keys()
             if not shrunk:
                 return
@@ -176,21 +188,23 @@ class PxBackupClient:
 
     def _renew(self, refused: str | None) -> None:
         """POST /auth/realms/master/protocol/openid-connect/token, unless another thread has already replaced ``refused``."""
-        with self._renewal:
+        try:
+            acquire(self._renewal, Limits(0, cancelled=self._retry.cancelled, remaining_s=self._retry.remaining_s), "a login by another thread")
+        except Unanswered as failure:
+            raise failure.error from failure
+        try:
             if self._token != refused or not self._login:
                 return
             form = {"grant_type": "password", "client_id": "pxcentral", "username": self._login.username, "password": self._login.password}
             # token-duration: what PX-Backup's own tools ask for; a token that ends earlier is renewed when it is refused.
-            try:
-                answer = self._auth.send("POST", "/auth/realms/master/protocol/openid-connect/token", form={**form, "token-duration": "7d"})
-            except OutcomeUnknown as error:
-                # A login that was not answered has changed nothing.
-                raise ProviderFailure(error.message, transient=True) from error
+            answer = self._auth.send("POST", "/auth/realms/master/protocol/openid-connect/token", form={**form, "token-duration": "7d"})
             token = self._object(answer).get("access_token")
             if not token:
                 raise AuthenticationFailed(f"{self._auth.server} answered without a token.", http_status=answer.status)
             self._on_secret(token)
             self._token = token
+        finally:
+            self._renewal.release()
 
     def _object(self, answer: Answer) -> Mapping[str, Any]:
         if isinstance(answer.body, Mapping):

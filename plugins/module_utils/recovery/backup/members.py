@@ -75,7 +75,7 @@ class Members:
         self._target.waiter.wait_until(
             self._seen,
             lambda points: len(points) == len(self.planned) and all(point.taken for point in points),
-            lambda _points: f"the disks of {self._target} were not yet read.",
+            self._unfinished,
         )
 
     def wait_until_ready(self) -> list[RecoveryPoint]:
@@ -116,9 +116,12 @@ class Members:
         return [point for point in found if point]
 
     def take_back(self) -> None:
-        """Delete what this run made, unless the backup is whole meanwhile: then another run may count on it."""
-        mine = [point for point in self.found() if point and point.marks.get(marks.RUN) == self._run]
-        remove_unless_whole(self._target, mine, lambda: self._is_whole(self.found()))
+        """Delete what this run made. Without the lock it stays when the backup is whole meanwhile: then another run may count on it."""
+        mine = [point for point in self.found() if point and (point.marks.get(marks.RUN) == self._run or self._target.has_lock)]
+        if self._target.has_lock:
+            wait_for_deletions(self._target, mine, delete_members(self._target, mine))
+        else:
+            remove_unless_whole(self._target, mine, lambda: self._is_whole(self.found()))
 
     def _is_whole(self, found: Sequence[RecoveryPoint | None]) -> bool:
         return all(point is not None and point.status == SUCCEEDED for point in found)

@@ -291,7 +291,8 @@ class BackupPlanner:
             return [point for point in members.found() if point]
 
         made_at = (complete.created_at if complete else "") or "9"
-        older = [one for one in self._sets if one.moment != self.moment and one.method == IMAGE and (one.created_at or "") < made_at]
+        # Older in both senses: a set that is made now under the datetime of last year supersedes nothing that came in between.
+        older = [one for one in self._sets if one.moment < self.moment and one.method == IMAGE and (one.created_at or "") < made_at]
         return Intent(
             self._task,
             self._target.name,

@@ -22,7 +22,7 @@ from ..provider import Intent
 from ..restore.routes.replace import drop_unused, store
 from ..restore.steps import chained
 from ..target import Target
-from .members import CRASH, STOPPED, Members, mark_members, remove_unless_whole, saved_at_rest
+from .members import CRASH, STOPPED, Members, delete_members, mark_members, saved_at_rest, wait_for_deletions
 
 LOCKING, STORING, STOPPING, SAVING, STARTING = "lock VM", "store manifest", "stop VM", "save disks", "start VM"
 FINISHING, DROPPING, RETIRING, UNLOCKING = "see recovery points ready", "remove unfinished attempts", "delete VM", "unlock VM"
@@ -68,10 +68,9 @@ class BackupSteps:
         if wanted.stops and not wanted.retire:
             steps.append(Step(STARTING, do=target.start, done=self._running))
         if wanted.locked:
-            # What was seen to be whole is a backup, whatever becomes of the rest.
-            steps.append(Step(FINISHING, do=self._finish, point_of_no_return=True))
+            steps.append(Step(FINISHING, wait=self._finish))
         steps += target.provider.extras.steps(self._intent, Moment.AT_END, target.gate)
-        if wanted.leftovers:
+        if wanted.leftovers and (wanted.locked or wanted.waits):
             steps.append(dropping(target, wanted.leftovers))
         if wanted.old_manifests:
             steps.append(Step(DROPPING_MANIFESTS, do=lambda: drop_unused(target, wanted.old_manifests)))
@@ -103,6 +102,8 @@ class BackupSteps:
         members = self._members
 
         def wait() -> None:
+            if not (self._wanted.locked or self._wanted.waits):
+                return
             members.wait_until_taken()
             self._see_consistency()
             if not self._wanted.locked and self._wanted.waits:
@@ -186,16 +187,11 @@ def not_saved(machine: Machine, points: Sequence[RecoveryPoint]) -> str:
 
 
 def dropping(target: Target, leftovers: Sequence[BackupSet]) -> Step:
-    """The removal of attempts that another one has replaced; one that is whole meanwhile stays."""
+    """The removal of attempts at the same datetime, after the one that replaces them was seen to be whole."""
+    members = [member for one in leftovers for member in one.members]
 
     def act() -> None:
-        for one in leftovers:
-            remove_unless_whole(target, one.members, partial(_is_whole, target, one))
+        wait_for_deletions(target, members, delete_members(target, members))
         drop_unused(target, [one.manifest for one in leftovers])
 
     return Step(DROPPING, do=act)
-
-
-def _is_whole(target: Target, backup: BackupSet) -> bool:
-    found = [target.provider.points.get(member) for member in backup.members]
-    return len(found) == backup.expected and all(point is not None and point.status == SUCCEEDED for point in found)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Protocol
 
-from ...core.errors import Conflict, RecoveryError
+from ...core.errors import Conflict, NotFound, RecoveryError
 from ...core.waiter import Waiter
 from .claim import Claim
 
@@ -212,7 +212,12 @@ class Lock:
             return False
         self.stop_renewing()
         for pause_s in self._waiter.pauses():
-            found = self._place.read()
+            try:
+                found = self._place.read()
+            except NotFound:
+                # What carried it was deleted, as this run was asked to.
+                self.held = False
+                return False
             ours = found is not None and found.run == self._claim.run
             if not ours or self._place.swap(found, claim, more):
                 self.held = False

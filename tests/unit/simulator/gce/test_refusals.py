@@ -50,15 +50,6 @@ def test_a_disk_that_is_not_ready_is_not_attached(web: Api):
     assert web.refused("POST", f"{ZONAL}/instances/web-1/attachDisk", {"source": f"{ZONAL}/disks/d"}) == (400, "resourceNotReady")
 
 
-def test_too_many_pending_operations_on_one_vm(web: Api):
-    web.control.settings(operation_s=0.2)
-    for _number in range(2):
-        web.start("POST", f"{ZONAL}/instances/web-1/setDiskAutoDelete", deviceName="data", autoDelete="false")
-    response = web.send("POST", f"{ZONAL}/instances/web-1/detachDisk", deviceName="data")
-    assert response.status_code == 403
-    assert "Too many pending operations on a resource" in response.json()["error"]["message"]
-
-
 @pytest.mark.parametrize("given", ["b2xk", None])
 def test_labels_are_set_only_over_the_version_that_was_read(web: Api, given: str | None):
     body = {"labels": {"a": "b"}, **({"labelFingerprint": given} if given else {})}

@@ -176,3 +176,12 @@ def test_a_token_request_belongs_to_the_project_of_its_account(account):
     assert account.tokens.scope_of(Call("POST", "/token", "", {}, form)) == "one"
     assert account.tokens.scope_of(Call("POST", "/token", "", {}, b"assertion=x.y.z")) is None
     assert account.tokens.scope_of(Call("POST", "/token", "", {}, b"")) is None
+
+
+def test_a_key_without_an_id_signs_without_naming_the_key(account: Account):
+    signer = crypt.RSASigner.from_string(account.info["private_key"])
+    now = time.time()
+    claims = {"iss": account.info["client_email"], "iat": now, "exp": now + 3600, "aud": TOKEN_AUDIENCE, "scope": CLOUD_PLATFORM}
+    status, body = account.exchange(grant_type=GRANT_TYPE, assertion=jwt.encode(signer, claims).decode())
+    assert status == 200
+    assert account.user(body["access_token"]) == email_of("one")

@@ -165,7 +165,7 @@ def test_given_option_wins_over_the_environment() -> None:
 
 
 def test_environment_is_read_only_for_the_chosen_provider() -> None:
-    environ = {**ALPHA_ENVIRONMENT, "ALPHA_REGION": "of-alpha", "BETA_REGION": "of-beta", "BETA_KEY": "k"}
+    environ = {**ALPHA_ENVIRONMENT, "ALPHA_REGION": "of-alpha", "BETA_REGION": "of-beta", "BETA_KEY": "key"}
     task = resolve_as_ansible_does(CREATE_ONE, environ)
     assert task["region"] == "of-alpha"
     assert "key_of_beta" not in task.options
@@ -341,14 +341,86 @@ def test_common_options_have_the_defaults_of_the_design() -> None:
     assert defaults == expected
 
 
-@pytest.mark.parametrize(("name", "least"), [("wait_timeout", 1), ("wait_interval", 1), ("undo_timeout", 1), ("request_timeout", 1), ("retries", 0)])
-def test_number_below_its_minimum_is_an_error_and_the_minimum_is_not(name: str, least: int) -> None:
-    assert problem_of({**CREATE_ONE, name: least - 1}) == f"{name} must be at least {least}, not {least - 1}."
-    assert resolve_as_ansible_does({**CREATE_ONE, name: least})[name] == least
+BOUNDS = {
+    "wait_timeout": (1, 604_800),
+    "wait_interval": (1, 3600),
+    "undo_timeout": (1, 86_400),
+    "request_timeout": (1, 600),
+    "retries": (0, 100),
+    "max_objects": (0, 1_000_000),
+}
 
 
-def test_negative_max_objects_is_an_error() -> None:
-    assert "max_objects must be at least 0" in problem_of({"operation": INSPECT_ALL, "max_objects": -1})
+@pytest.mark.parametrize("name", BOUNDS)
+def test_number_out_of_its_bounds_is_an_error_and_the_bounds_are_not(name: str) -> None:
+    least, most = BOUNDS[name]
+    task: dict[str, Any] = {"operation": INSPECT_ALL}
+    for wrong in (least - 1, most + 1, 10**9):
+        assert problem_of({**task, name: wrong}) == f"{name} must be between {least} and {most}, not {wrong}."
+    for right in (least, most):
+        assert resolve_as_ansible_does({**task, name: right})[name] == right
+
+
+@pytest.mark.parametrize(("option", "said"), [(Option(type="int", minimum=5), "at least 5, not 4"), (Option(type="int", maximum=3), "at most 3, not 4")])
+def test_number_with_one_bound_names_that(option: Option, said: str) -> None:
+    params = {**dict.fromkeys(COMMON), "operation": CREATE, "provider": "gamma", "size": 4}
+    with pytest.raises(InvalidRequest, match=f"size must be {said}"):
+        resolve("snapshot", params, set(), {"gamma": {"size": option}}, {})
+
+
+# Names and filters that nothing can have
+
+MISTYPED = ["a\n", "\na", "a\nb", "a\x00b", "a\tb", "a\x7f", "a\u2028b", " a", "a "]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("value", MISTYPED)
+@pytest.mark.parametrize("name", ["name", "uid"])
+def test_name_that_nothing_can_have_is_refused(name: str, value: str, operation: str) -> None:
+    assert f"{name} must be one line without blanks around it, not {value!r}." in problem_of({"operation": operation, name: value})
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("value", MISTYPED)
+def test_filter_that_nothing_can_match_is_refused(value: str, operation: str) -> None:
+    for name in ("name_filter", "family"):
+        assert f"{name} must be one line without blanks around it, not {value!r}." in problem_of({"operation": operation, "name": "one", name: value})
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x00"])
+def test_word_of_a_list_with_a_line_break_is_refused(value: str) -> None:
+    assert "status must not hold line breaks or other control characters" in problem_of({"operation": INSPECT_ALL, "status": ["failed", value]})
+
+
+def test_text_that_selects_nothing_may_have_lines() -> None:
+    assert resolve_as_ansible_does({**CREATE_ONE, "speed": "slow\nand steady\n"})["speed"] == "slow\nand steady\n"
+
+
+# Secrets that are none
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(" ", "key is blank"), ("\n \t", "key is blank"), ("a", "no secret of one or two characters"), ("ab\n", "no secret")]
+)
+@pytest.mark.parametrize("source", ["option", "environment"])
+def test_secret_that_is_too_short_is_refused_and_not_registered(value: str, said: str, source: str) -> None:
+    environ = {**ALPHA_ENVIRONMENT, **({"ALPHA_KEY": value} if source == "environment" else {})}
+    given = {"key": value} if source == "option" else {}
+    message = problem_of({**CREATE_ONE, **given}, environ)
+    assert said in message
+    assert message.startswith("key is ")
+
+
+def test_secret_that_is_given_empty_counts_as_not_given() -> None:
+    assert resolve_as_ansible_does({**CREATE_ONE, "key": ""})["key"] == ""
+
+
+def test_short_secret_met_on_the_way_is_not_registered() -> None:
+    """Masking it would make every message unreadable."""
+    task = resolve_as_ansible_does(CREATE_ONE)
+    for text in (" ", "a", "ab", " ab "):
+        task.hide(text)
+    assert task.secrets == set()
 
 
 @pytest.mark.parametrize(("given", "expected"), [(["a ", " b", ""], ["a", "b"]), (["", " "], None), ([], None)])

@@ -158,6 +158,17 @@ def test_filters_of_inspect_all_would_be_refused_on_delete(module: str, provider
 
 
 @pytest.mark.parametrize(("module", "provider"), PAIRS)
+def test_number_has_bounds_that_its_default_keeps(module: str, provider: str) -> None:
+    """A typing mistake of a few digits must not hold a lock for thirty years, nor a task for ever."""
+    numbers = {name: option for name, option in {**COMMON, **options_of(module)[provider]}.items() if option.type == "int"}
+    assert numbers
+    for name, option in numbers.items():
+        assert option.minimum is not None, name
+        assert option.maximum is not None, name
+        assert option.minimum <= option.spec.get("default", option.minimum) <= option.maximum, name
+
+
+@pytest.mark.parametrize(("module", "provider"), PAIRS)
 def test_options_that_work_on_many_targets_bring_the_bound_on_parallel_work(module: str, provider: str) -> None:
     options = options_of(module)[provider]
     if "vm_names" in options:

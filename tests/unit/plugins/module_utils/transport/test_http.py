@@ -29,6 +29,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport import exchange
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport import session as transport_session
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Answer, HttpTransport, Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
@@ -460,7 +461,7 @@ def test_read_that_trickles_does_not_outlast_the_task() -> None:
 
 @pytest.mark.parametrize(("method", "kind"), [("GET", Cancelled), ("POST", OutcomeUnknown)])
 def test_cancellation_ends_an_answer_that_trickles(method: str, kind: type[RecoveryError], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_session, "_GRACE_S", 0.3)
+    monkeypatch.setattr(exchange, "_GRACE_S", 0.3)
     waiter = Waiter(600, 15)
     threading.Timer(0.3, waiter.cancel).start()
     with serve(trickling()) as server:

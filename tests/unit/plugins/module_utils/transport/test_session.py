@@ -21,9 +21,11 @@ from typing import Any
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, InvalidRequest, ProviderFailure
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport import exchange
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport import session as transport_session
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.exchange import Limits
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.failures import Unanswered
-from ansible_collections.multicloud.recovery.plugins.module_utils.transport.session import HttpSession, Limits, Reply, Tls
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.session import HttpSession, Reply, Tls
 
 from tests.unit.fakes import PATIENCE_S
 from tests.unit.scripted_server import Reply as Answer
@@ -264,7 +266,7 @@ def test_answer_to_a_change_is_waited_for_a_moment_after_the_cancellation() -> N
 
 
 def test_change_whose_answer_does_not_come_after_the_cancellation_may_have_been_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_session, "_GRACE_S", 0.3)
+    monkeypatch.setattr(exchange, "_GRACE_S", 0.3)
     never = threading.Event()
     with serve(Answer(hold=never)) as server:
         with Stopwatch() as watch, pytest.raises(Unanswered) as failure:
@@ -315,6 +317,13 @@ def test_large_answer_is_not_read_to_its_end(framing: str, monkeypatch: pytest.M
         "end of the connection": b"\r\n" + body,
     }[framing]
     with serve(Answer(wire=HEAD + wire)) as server:
+        assert peak_of_refusal(server.url, "more than 1 MiB") < 5 * limit
+
+
+def test_bytes_after_the_end_of_a_packed_answer_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = limited(monkeypatch)
+    body = gzip.compress(b"{}") + b"0" * 20 * limit
+    with serve(Answer(wire=HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)) as server:
         assert peak_of_refusal(server.url, "more than 1 MiB") < 5 * limit
 
 

@@ -32,7 +32,7 @@ DATA, BIG = "projects/p/zones/z-a/disks/data", "projects/p/regions/z/disks/big"
 KEY = base64.b64encode(b"k" * 32).decode()
 DIGEST = base64.b64encode(hashlib.sha256(b"k" * 32).digest()).decode()
 PERMISSION = "compute.disks.createSnapshot"
-CONNECTION = {"project_id": "p", "zone": "z-a", "access_token": "T", "provider": "gce"}
+CONNECTION = {"project_id": "p", "zone": "z-a", "access_token": "the-token", "provider": "gce"}
 CREATED = "2026-03-01T03:00:07.123+01:00"
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_save import Save
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import ProviderFailure
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup.members import Members
 
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import DEVICES, DISKS, FIRST, KEY, KEY_DIGEST, SECOND, VM, ZONE, VmBench, bad_steps
 
@@ -343,7 +343,7 @@ def test_manifest_in_the_result_shows_digests_for_secrets(bench: VmBench) -> Non
     ran = bench.backup().ok
     (item,) = ran["backup"]["manifest"]["instance"]["metadata"]["items"]
     assert item["key"] == "startup-script"
-    assert item["value"].startswith("sha256:")
+    assert item["value"].startswith("hmac-sha256:")
     assert "systemctl" not in json.dumps(ran.value)
 
 
@@ -411,7 +411,7 @@ def test_wait_that_could_not_look_says_so(bench: VmBench, monkeypatch: pytest.Mo
     def fail(*_given: Any) -> Any:
         raise ProviderFailure("the provider answers 500.", transient=True)
 
-    monkeypatch.setattr(Save, "_seen", fail)
+    monkeypatch.setattr(Members, "_seen", fail)
     ran = bench.backup(wait_timeout=1)
     assert ran.kind == "WaitTimeout"
     assert "whether the disks are saved could not be seen; the provider goes on" in ran.message

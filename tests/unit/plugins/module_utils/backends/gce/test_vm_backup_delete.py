@@ -152,6 +152,9 @@ def test_incomplete_sets_neither_count_nor_are_released(bench: VmBench) -> None:
 def test_every_rule_must_release_a_set(bench: VmBench) -> None:
     for moment in (FIRST, SECOND):
         assert bench.backup(moment).ok
+    for snapshot in bench.all("snapshots"):
+        day = 1 if snapshot["labels"]["mcr-backup"] == FIRST else 2
+        bench.change("snapshots", snapshot["name"], creationTimestamp=f"2026-01-0{day}T00:00:00.000-08:00")
     assert prune(bench, {"keep_last": 2, "older_than": "1h"}).ok.changed is False
     assert prune(bench, {"keep_last": 1, "older_than": "9999w"}).ok.changed is False
     assert prune(bench, {"keep_last": 1, "older_than": "1h"}).ok.changed is True
@@ -240,7 +243,7 @@ def test_vm_that_was_started_meanwhile_is_not_retired(bench: VmBench, monkeypatc
     monkeypatch.setattr(client_class, "insert_image", start_and_stop)
     ran = retire(bench)
     assert ran.kind == "Conflict"
-    assert "was started after it was saved" in ran.message
+    assert "was started while its disks were saved" in ran.message
     assert bench.vm()["status"] == "RUNNING"
 
 
@@ -270,7 +273,7 @@ def test_vm_whose_lock_another_run_has_taken_is_not_retired(bench: VmBench, monk
     monkeypatch.setattr(client_class, "insert_image", take_over)
     ran = retire(bench)
     assert ran.kind == "Conflict"
-    assert "the run thief for restore_r1" in ran.message
+    assert 'held by the restore "r1" (run thief)' in ran.message
     assert bench.find("instances", VM) is not None
     assert bench.labels()["mcr-lock"].startswith("thief-")
 

@@ -204,4 +204,4 @@ def test_vm_that_another_backup_holds_is_a_conflict_that_names_it(bench: VmBench
 
     bench.clock.sleep = renew  # type: ignore[method-assign]
     message = bench.refused(bench.backup(consistency="stopped"), "Conflict")
-    assert f"the run abc123 for backup_{FIRST} is alive" in message
+    assert f"for the backup {FIRST} is alive" in message

@@ -16,8 +16,8 @@ from typing import Any
 from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.connection import connect
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import registry
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.connection import connect
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.client import GceClient
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import runner
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
@@ -97,7 +97,7 @@ class VmBench:
         self.project = f"bench-{os.getpid()}-{next(_numbers)}"
         self.simulator = simulator
         self.control: Control = simulator.control.scoped(self.project)
-        self.control.settings(operation_s=0, strict_contract=True, **settings)
+        self.control.settings(**{"operation_s": 0, "strict_contract": True, "most_pending": 2, **settings})
         self.control.seed("demo")
         self.clock = FakeClock()
 

@@ -28,7 +28,7 @@ Wire = dict[str, Any]
 GONE = "gone"
 ABSENT = object()
 CREATED = "2026-03-01T02:00:07Z"
-CONNECTION = {"api_url": "http://px", "org_id": "default", "token": "T"}
+CONNECTION = {"api_url": "http://px", "org_id": "default", "token": "the-token"}
 INFO_KEYS = {"backup": "backup_info", "restore": "restore_info", "cluster": "clusterInfo", "backuplocation": "backup_location_info"}
 
 

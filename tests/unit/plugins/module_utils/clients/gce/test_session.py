@@ -32,6 +32,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RecoveryError,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport import exchange
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport import session as transport_session
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 
@@ -247,7 +248,7 @@ def test_read_that_trickles_does_not_outlast_the_task() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_cancellation_ends_an_answer_that_trickles(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_session, "_GRACE_S", 0.3)
+    monkeypatch.setattr(exchange, "_GRACE_S", 0.3)
     with bench(trickling(), timeout_s=30) as made:
         threading.Timer(0.3, made.waiter.cancel).start()
         began = time.monotonic()

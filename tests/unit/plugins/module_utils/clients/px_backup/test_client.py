@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_bac
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AuthenticationFailed,
+    Cancelled,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -34,10 +36,14 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     RateLimited,
     RecoveryError,
     Unsupported,
+    WaitTimeout,
 )
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
 
+from tests.unit.fakes import FakeClock
 from tests.unit.plugins.module_utils.clients.px_backup.answering import AnsweringServer, Reply, Request, answering
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"
@@ -59,7 +65,9 @@ class Setup:
     secrets: list[str] = field(default_factory=list)
 
 
-def setup(server: AnsweringServer, token: str | None = "T0", org_id: str = "default", login: bool = False, retries: int = 2) -> Setup:
+def setup(
+    server: AnsweringServer, token: str | None = "T0", org_id: str = "default", login: bool = False, retries: int = 2, retry: Retry | None = None
+) -> Setup:
     secrets: list[str] = []
     client = PxBackupClient(
         server.url,
@@ -68,7 +76,7 @@ def setup(server: AnsweringServer, token: str | None = "T0", org_id: str = "defa
         login=Login(server.url, "operator", PASSWORD) if login else None,
         tls=Tls(),
         timeout_s=5,
-        retry=Retry(retries, lambda _seconds: None, lambda: 1000.0),
+        retry=retry or Retry(retries, lambda _seconds: None, lambda: 1000.0),
         on_secret=secrets.append,
     )
     return Setup(server, client, secrets)
@@ -470,6 +478,20 @@ def test_token_that_is_refused_again_after_renewal_ends_it() -> None:
         assert [request.path == TOKEN_PATH for request in server.requests] == [False, True, False]
 
 
+def test_list_without_an_end_ends_with_the_task() -> None:
+    clock = FakeClock()
+    waiter = clock.waiter(60)
+
+    def answer(_request: Request) -> Reply:
+        clock.now += 20
+        return Reply(body={"restores": listed(f"r{clock.now}"), "total_count": 1000})
+
+    with answering(answer) as server:
+        with pytest.raises(WaitTimeout, match="restores could not be read to the end, 3 were"):
+            list(setup(server, retry=Retry.within(waiter, 0)).client.enumerate(RESTORE))
+        assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize("token", [None, "T0"])
 def test_wrong_password_is_tried_once_and_not_shown(token: str | None) -> None:
     """Keycloak locks an account after some wrong passwords."""
@@ -482,6 +504,44 @@ def test_wrong_password_is_tried_once_and_not_shown(token: str | None) -> None:
             assert form not in shown
         assert "Invalid user credentials" in raised.value.message
         assert answers.logins == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_password_is_not_sent_on_when_the_login_redirects(status: int) -> None:
+    """Not to the other server, and not to the same one again."""
+    with answering(lambda _request: Reply(body={"access_token": "stolen"})) as other:
+        with answering(lambda _request: Reply(status, "", {"Location": f"{other.url}/leak"})) as server:
+            with pytest.raises(InvalidRequest) as raised:
+                setup(server, token=None, login=True).client.inspect(RESTORE, "r", "u")
+            assert len(server.requests) == 1
+        assert other.requests == []
+    assert raised.value.message == f"{server.url} redirects to {other.url}, which is not followed: give the address that answers itself as auth_url."
+
+
+def test_guard_is_asked_after_the_login_and_again_after_the_renewal() -> None:
+    seen: list[list[bool]] = []
+    with answering(TokenServer("another")) as server, guarded(lambda: seen.append([request.path == TOKEN_PATH for request in server.requests])):
+        setup(server, token="T0", login=True).client.inspect(RESTORE, "r", "u")
+    assert seen == [[], [False, True]]
+
+
+def test_thread_that_waits_for_the_login_of_another_ends_with_the_task() -> None:
+    waiter, never = Waiter(600, 15), threading.Event()
+
+    def answer(_request: Request) -> Reply:
+        never.wait(10)
+        return Reply(503)
+
+    with answering(answer) as server, ThreadPoolExecutor(2) as pool:
+        client = setup(server, token=None, login=True, retry=Retry.within(waiter, 5)).client
+        both = [pool.submit(client.inspect, RESTORE, "r", "u") for _thread in range(2)]
+        while not server.requests:
+            time.sleep(0.01)
+        waiter.cancel()
+        began = time.monotonic()
+        assert [type(future.exception(5)) for future in both] == [Cancelled] * 2
+        assert time.monotonic() - began < 3
+        never.set()
 
 
 def test_login_object_shows_no_credentials() -> None:

@@ -6,24 +6,23 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_body import (
-    EXTERNAL_ADDRESS,
-    INTERNAL_ADDRESS,
-    Changes,
-    addresses_of,
-    instance_request,
-    scratch_manifest,
-)
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_devices import Device, Identity, in_order, noted, planned
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_point import Source
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_swap import differences
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.build import EXTERNAL_ADDRESS, INTERNAL_ADDRESS, addresses_of, instance_request
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.disks import GceDisks, disk_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.machines import GceMachines, attachment_of, attachment_request, machine_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.manifest import GceManifests
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import place_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Attachment, Device, Identity, Planned, Strategy, in_order
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import BuildChanges
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore.devices import disk_name
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore.routes.exchange import differences
 
 Wire = dict[str, Any]
 
@@ -62,13 +61,35 @@ MANIFEST: Wire = {
         ],
     },
 }
-BOOT = Device("boot", 0, True, "READ_WRITE", True, "SCSI", f"projects/p/zones/{HERE}/disks/new", "", "s", "", {})
-DATA = Device("data", 1, False, "READ_ONLY", False, "NVME", f"projects/p/zones/{HERE}/disks/data", "", "s", "", {})
-PATHS = {"boot": BOOT.new}
+CLIENT: Any = mock.Mock(project="p")
 
 
-def build(zone: str = HERE, name: str = "web", keys: dict[str, str] | None = None, **changes: Any) -> Wire:
-    return instance_request(deepcopy(MANIFEST), name, zone, [BOOT], PATHS, keys or {}, Changes(**changes))
+def attachment(
+    device: str, disk: str, order: int, *, boot: bool = False, mode: str = "READ_WRITE", auto_delete: bool = True, interface: str = "SCSI"
+) -> Attachment:
+    return Attachment(device, disk, boot, order, {"mode": mode, "auto_delete": auto_delete}, {"interface": interface} if interface else {})
+
+
+BOOT = attachment("boot", f"projects/p/zones/{HERE}/disks/new", 0, boot=True)
+DATA = attachment("data", f"projects/p/zones/{HERE}/disks/data", 1, mode="READ_ONLY", auto_delete=False, interface="NVME")
+
+
+def device(one: Attachment) -> Device:
+    return Device(one.of(""), Planned(one.disk, one.disk.rpartition("/")[2], one.device))
+
+
+def task(**options: Any) -> Task:
+    every = {"tags": None, "machine_type": None, "startup_script": None, "network": None, "subnetwork": None, "allow_lost": None}
+    return Task("restore", "CREATE", "gce", {**every, **options})
+
+
+def request(manifest: Wire, name: str, zone: str, *disks: Attachment, copy: bool = False, lost: Iterable[str] = (), **options: Any) -> Wire:
+    changes = BuildChanges(task(**options), Strategy.NEW if copy else Strategy.REPLACE)
+    return instance_request(manifest, name, zone, [attachment_request(one) for one in disks or (BOOT,)], changes, tuple(lost))
+
+
+def build(zone: str = HERE, name: str = "web", **given: Any) -> Wire:
+    return request(deepcopy(MANIFEST), name, zone, **given)
 
 
 def interface(body: Wire) -> Wire:
@@ -90,13 +111,13 @@ def test_field_that_no_library_knows_is_carried() -> None:
 
 def test_building_leaves_the_manifest_whole() -> None:
     manifest = deepcopy(MANIFEST)
-    instance_request(manifest, "copy", FAR, [BOOT], PATHS, {}, Changes(copy=True, startup_script="new", network="other"))
+    request(manifest, "copy", FAR, copy=True, startup_script="new", network="other")
     assert manifest == MANIFEST
 
 
 def test_disk_is_attached_as_its_device_was() -> None:
     assert build()["disks"][0] == {
-        "source": BOOT.new,
+        "source": BOOT.disk,
         "deviceName": "boot",
         "boot": True,
         "mode": "READ_WRITE",
@@ -108,18 +129,17 @@ def test_disk_is_attached_as_its_device_was() -> None:
 
 def test_disks_are_in_the_order_of_the_devices_and_local_ssds_last_and_empty() -> None:
     manifest = deepcopy(MANIFEST)
-    body = instance_request(manifest, "web", HERE, [BOOT, DATA], {"boot": BOOT.new, "data": DATA.new}, {}, Changes())
+    body = request(manifest, "web", HERE, BOOT, DATA)
     assert [disk["deviceName"] for disk in body["disks"]] == ["boot", "data", "ssd"]
-    assert body["disks"][2]["initializeParams"]["diskType"].endswith("local-ssd")
+    assert body["disks"][2]["initializeParams"]["diskType"] == f"zones/{HERE}/diskTypes/local-ssd"
     assert body["disks"][2]["autoDelete"] is True
     assert "source" not in body["disks"][2]
 
 
 def test_customers_own_key_goes_with_its_disk_alone() -> None:
-    manifest = deepcopy(MANIFEST)
-    locked = replace(DATA, request={"diskEncryptionKey": {"rawKey": KEY}})
-    paths = {"boot": BOOT.new, "data": DATA.new}
-    body = instance_request(manifest, "web", HERE, [BOOT, locked], paths, {"boot": KEY, "data": KEY}, Changes())
+    manifest = {**deepcopy(MANIFEST), "disks": {"boot": {"place": "p"}, "data": {"place": "p", "diskEncryptionKey": {"sha256": "x"}}}}
+    manifests = GceManifests(CLIENT, HERE, {"boot": KEY, "data": KEY}, print)
+    body = manifests.build_request(manifest, "web", [BOOT, DATA], BuildChanges(task(), Strategy.REPLACE))
     assert [disk.get("diskEncryptionKey") for disk in body["disks"]] == [None, {"rawKey": KEY}, None]
 
 
@@ -132,13 +152,23 @@ def test_vm_that_is_replaced_keeps_its_addresses() -> None:
 
 
 def test_lost_external_address_leaves_the_access_and_the_internal_address() -> None:
-    kept = interface(build(without={EXTERNAL_ADDRESS}))
+    kept = interface(build(allow_lost=[EXTERNAL_ADDRESS]))
     assert kept["accessConfigs"] == [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}]
     assert kept["networkIP"] == "10.0.0.2"
 
 
+def test_external_address_that_nobody_has_reserved_is_not_asked_for() -> None:
+    assert interface(build(lost=["1.2.3.4"]))["accessConfigs"] == [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}]
+
+
+def test_vm_that_is_built_as_before_takes_nothing_of_the_task() -> None:
+    changes = BuildChanges(task(tags={"env": "drill"}, machine_type="e2-small", network="other", startup_script="new"), Strategy.REPLACE, as_before=True)
+    body = instance_request(deepcopy(MANIFEST), "web", HERE, [], changes, ["1.2.3.4"])
+    assert {key: value for key, value in body.items() if key != "disks"} == {key: value for key, value in MANIFEST["instance"].items() if key != "disks"}
+
+
 def test_lost_internal_address_leaves_the_external_one() -> None:
-    kept = interface(build(without={INTERNAL_ADDRESS}))
+    kept = interface(build(allow_lost=[INTERNAL_ADDRESS]))
     assert "networkIP" not in kept
     assert kept["accessConfigs"][0]["natIP"] == "1.2.3.4"
 
@@ -190,7 +220,7 @@ def test_startup_script_takes_the_place_of_the_old_one_and_other_metadata_stays(
 def test_startup_script_needs_no_metadata_before() -> None:
     manifest = deepcopy(MANIFEST)
     del manifest["instance"]["metadata"]
-    body = instance_request(manifest, "web", HERE, [BOOT], PATHS, {}, Changes(startup_script="new"))
+    body = request(manifest, "web", HERE, startup_script="new")
     assert body["metadata"] == {"items": [{"key": "startup-script", "value": "new"}]}
 
 
@@ -209,12 +239,12 @@ def test_other_subnetwork_decides_the_network() -> None:
 
 
 def test_labels_of_the_task_are_added() -> None:
-    assert build(labels={"env": "drill"})["labels"] == {"app": "web", "env": "drill"}
+    assert build(tags={"env": "drill"})["labels"] == {"app": "web", "env": "drill"}
 
 
 def test_vm_that_never_was_has_one_boot_disk_and_one_interface() -> None:
-    manifest = scratch_manifest("new", HERE, "boot")
-    body = instance_request(manifest, "new", HERE, [BOOT], PATHS, {}, Changes(copy=True, machine_type="e2-small"))
+    manifest = GceManifests(CLIENT, HERE, {}, print).scratch("new")
+    body = request(manifest, "new", HERE, copy=True, machine_type="e2-small")
     assert [disk["boot"] for disk in body["disks"]] == [True]
     assert body["machineType"] == f"zones/{HERE}/machineTypes/e2-small"
     assert "natIP" not in interface(body)["accessConfigs"][0]
@@ -223,12 +253,20 @@ def test_vm_that_never_was_has_one_boot_disk_and_one_interface() -> None:
 # Devices and their notes
 
 
-def _planned(**model: Any) -> Device:
-    attached = gce_objects.attached_disk({"deviceName": "Odd_device.7", "index": 2, "mode": "READ_ONLY", "autoDelete": True, "interface": "NVME"})
-    source = Source("Odd_device.7", "snapshot", "projects/p/global/snapshots/s", 20, "2026-01-01T00:00:00Z", own_key=bool(model.get("diskEncryptionKey")))
-    identity = Identity("p", HERE, "web", "r1", "in_place", "20260101-000000")
+def _planned(**model: Any) -> Planned:
+    attached = attachment_of(
+        gce_objects.attached_disk({"deviceName": "Odd_device.7", "index": 2, "mode": "READ_ONLY", "autoDelete": True, "interface": "NVME", "source": OLD})
+    )
+    own = bool("sha256" in model.get("diskEncryptionKey", {}))
+    point = RecoveryPoint("projects/p/global/snapshots/s", "s", "77", device="Odd_device.7", size_gib=20, own_key=own)
     given = {"sizeGb": "10", "type": "t", "labels": {"app": "web"}, "place": f"zones/{HERE}", **model}
-    return planned(identity, attached, given, place_of(f"zones/{HERE}/disks/x"), source, 3, {"Odd_device.7": KEY}, old="projects/p/zones/z/disks/old")
+    note = {"version": 1, "restore": "r1", **MACHINES.facts(attached), "old": attached.disk, "source": point.ref}
+    disks = GceDisks(CLIENT, HERE, {"Odd_device.7": KEY}, {})
+    return disks.planned(attached, "new-disk", given, point, {"restore": "r1", "vm": "web", "zone": HERE, "disks": "3"}, note)
+
+
+OLD = "projects/p/zones/z/disks/old"
+MACHINES = GceMachines(CLIENT, HERE, {})
 
 
 def test_new_disk_is_like_the_old_one_and_says_what_it_is_for() -> None:
@@ -245,21 +283,33 @@ def test_new_disk_is_as_large_as_the_larger_of_old_disk_and_snapshot() -> None:
     assert _planned(sizeGb="500").request["sizeGb"] == "500"
 
 
-def test_note_on_the_new_disk_tells_all_that_a_later_run_needs() -> None:
-    device = _planned()
-    made = gce_objects.disk({"name": device.request["name"], "selfLink": SITE + device.new, "description": device.request["description"]})
-    again = noted(made)
-    assert again is not None
-    assert {**vars(again), "request": None} == {**vars(device), "request": None}
+def test_note_on_the_new_disk_tells_how_the_old_one_was_attached() -> None:
+    planned = _planned()
+    made = disk_of(gce_objects.disk({"name": planned.name, "selfLink": SITE + planned.ref, "description": planned.request["description"]}))
+    assert MACHINES.noted(made.note) == attachment("Odd_device.7", OLD, 2, mode="READ_ONLY", interface="NVME")
 
 
-def test_disk_without_a_note_of_ours_is_no_device() -> None:
-    assert noted(gce_objects.disk({"name": "x", "selfLink": f"{SITE}projects/p/zones/z/disks/x", "description": "mine"})) is None
+def test_disk_with_a_description_that_is_not_ours_has_no_note() -> None:
+    assert disk_of(gce_objects.disk({"name": "x", "selfLink": f"{SITE}projects/p/zones/z/disks/x", "description": "mine"})).note == {}
 
 
-def test_names_of_new_disks_are_derived_and_differ_by_restore() -> None:
-    first, second = (Identity("p", HERE, "web", name, "in_place", "").disk_name("Odd_device.7") for name in ("r1", "r2"))
-    assert first == Identity("p", HERE, "web", "r1", "in_place", "").disk_name("Odd_device.7") != second
+@pytest.mark.parametrize("one", [BOOT, DATA, attachment("data", "d", 3, interface="")])
+def test_how_a_disk_is_attached_survives_as_a_label(one: Attachment) -> None:
+    assert MACHINES.unpacked(MACHINES.packed(one), one.device, one.disk) == one
+
+
+@pytest.mark.parametrize("text", ["", "1-b-rw-a", "x-b-rw-a-scsi", "1-q-rw-a-scsi", "1-b-rw-q-scsi", "1-b-rw-a-scsi-more"])
+def test_label_that_is_unreadable_tells_nothing(text: str) -> None:
+    assert MACHINES.unpacked(text, "data", "d") is None
+
+
+def test_names_of_new_disks_are_derived_and_differ_by_restore_and_attempt() -> None:
+    first, again, second, later = (
+        disk_name("p", Identity(HERE, "web", name, "in_place", attempt=attempt), "Odd_device.7")
+        for name, attempt in (("r1", 1), ("r1", 1), ("r2", 1), ("r1", 2))
+    )
+    assert first == again
+    assert len({first, second, later}) == 3
 
 
 def test_own_key_decrypts_the_snapshot_and_encrypts_the_new_disk() -> None:
@@ -272,42 +322,43 @@ def test_key_of_google_is_taken_over() -> None:
 
 
 def test_boot_disk_comes_first_and_the_others_by_their_index() -> None:
-    third = Device("logs", 2, False, "READ_WRITE", True, "", "n", "", "s", "", {})
-    assert in_order([third, DATA, BOOT]) == (BOOT, DATA, third)
+    third = attachment("logs", "n", 2)
+    assert [one.name for one in in_order([device(third), device(DATA), device(BOOT)])] == ["boot", "data", "logs"]
 
 
 # Seeing what came out
 
 
-def _instance(*disks: Wire) -> gce_objects.Instance:
-    return gce_objects.instance({"name": "web", "disks": [{"index": number, **disk} for number, disk in enumerate(disks)]})
+def problems(*disks: Wire) -> list[str]:
+    found = gce_objects.instance({"name": "web", "disks": [{"index": number, **disk} for number, disk in enumerate(disks)]})
+    return differences(machine_of(found), [device(BOOT), device(DATA)])
 
 
-BOOT_WIRE = {"deviceName": "boot", "source": SITE + BOOT.new, "boot": True, "mode": "READ_WRITE", "autoDelete": True}
-DATA_WIRE = {"deviceName": "data", "source": SITE + DATA.new, "boot": False, "mode": "READ_ONLY", "autoDelete": False}
+BOOT_WIRE = {"deviceName": "boot", "source": SITE + BOOT.disk, "boot": True, "mode": "READ_WRITE", "autoDelete": True}
+DATA_WIRE = {"deviceName": "data", "source": SITE + DATA.disk, "boot": False, "mode": "READ_ONLY", "autoDelete": False}
 
 
 def test_disks_as_they_should_be_have_no_differences() -> None:
-    assert differences(_instance(BOOT_WIRE, DATA_WIRE), [BOOT, DATA]) == []
+    assert problems(BOOT_WIRE, DATA_WIRE) == []
 
 
 def test_other_disks_of_the_vm_are_no_difference() -> None:
-    assert differences(_instance(BOOT_WIRE, {"deviceName": "other"}, DATA_WIRE), [BOOT, DATA]) == []
+    assert problems(BOOT_WIRE, {"deviceName": "other"}, DATA_WIRE) == []
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"source": f"{SITE}projects/p/zones/z/disks/old"}, "source of data"),
+        ({"source": f"{SITE}projects/p/zones/z/disks/old"}, "data is projects/p/zones/z/disks/old"),
         ({"mode": "READ_WRITE"}, "mode of data"),
         ({"autoDelete": True}, "auto_delete of data"),
-        ({"boot": True}, "boot of data"),
+        ({"boot": True}, "data boots"),
         ({"deviceName": "else"}, "data is not attached"),
     ],
 )
 def test_each_thing_that_differs_is_named(found: Wire, words: str) -> None:
-    assert any(words in problem for problem in differences(_instance(BOOT_WIRE, {**DATA_WIRE, **found}), [BOOT, DATA]))
+    assert any(words in problem for problem in problems(BOOT_WIRE, {**DATA_WIRE, **found}))
 
 
 def test_other_order_is_a_difference() -> None:
-    assert any("order" in problem for problem in differences(_instance(DATA_WIRE, BOOT_WIRE), [BOOT, DATA]))
+    assert any("order" in problem for problem in problems(DATA_WIRE, BOOT_WIRE))

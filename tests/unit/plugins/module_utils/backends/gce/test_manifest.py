@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import vm_manifest
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.vm_manifest import (
-    OUTPUT_ONLY,
-    encryption,
-    move,
-    needs_own_key,
-    note,
-    read_note,
-    strip_disk,
-    strip_instance,
-)
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.build import move
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.disks import DISK_OUTPUT_ONLY, disk_of, encryption, model_of, read_note
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.keys import needs_own_key
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.manifest import OUTPUT_ONLY, strip_instance
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import Disk
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.manifest import VERSION, compact
 
 Wire = dict[str, Any]
 
@@ -53,7 +47,7 @@ def output_only(schema: Wire) -> set[str]:
 
 
 def dropped(place: str) -> set[str]:
-    return set(vm_manifest._DISK_OUTPUT_ONLY if place == DISK else OUTPUT_ONLY[place])
+    return set(DISK_OUTPUT_ONLY if place == DISK else OUTPUT_ONLY[place])
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -112,7 +106,7 @@ def test_disk_is_kept_as_a_new_one_is_made() -> None:
         "diskEncryptionKey": {"sha256": "mark", "rawKey": "secret"},
     }
     disk = Disk("web", "1", path, "READY", None, "", {"team": "a", "mcr-vm": "web"}, "f", wire, 10, "pd-ssd", (), "", "")
-    assert strip_disk(disk) == {
+    assert model_of(disk_of(disk)) == {
         "sizeGb": "10",
         "type": "pd-ssd",
         "provisionedIops": "3000",
@@ -149,20 +143,22 @@ def test_description_that_is_not_ours_tells_nothing(text: str) -> None:
 
 
 def test_note_is_read_as_it_was_written() -> None:
-    facts = {"version": vm_manifest.VERSION, "device": "data", "index": 1}
-    assert read_note(note(facts)) == facts
+    facts = {"version": VERSION, "device": "data", "index": 1}
+    assert read_note(compact(facts)) == facts
 
 
-def test_move_changes_zone_and_region_in_urls_only() -> None:
+def test_move_changes_zone_and_region_in_urls_only_and_never_the_guests_own_text() -> None:
     wire = {
         "machineType": "projects/p/zones/europe-west1-b/machineTypes/n2",
         "net": [{"subnetwork": "projects/p/regions/europe-west1/subnetworks/default"}],
         "name": "europe-west1-b",
         "network": "projects/p/global/networks/default",
+        "metadata": {"items": [{"key": "startup-script", "value": "gcloud ssh zones/europe-west1-b/instances/db-1"}]},
     }
     assert move(wire, "europe-west1-b", "europe-west4-a") == {
         "machineType": "projects/p/zones/europe-west4-a/machineTypes/n2",
         "net": [{"subnetwork": "projects/p/regions/europe-west4/subnetworks/default"}],
         "name": "europe-west1-b",
         "network": "projects/p/global/networks/default",
+        "metadata": {"items": [{"key": "startup-script", "value": "gcloud ssh zones/europe-west1-b/instances/db-1"}]},
     }
