@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
-from typing import Any
-from unittest import mock
+from typing import Any, NamedTuple
 
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import steps as core_steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
@@ -47,6 +45,51 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+# The processes that work at this moment, the innermost last: all else is paused.
+WORKING: list[Process] = []
+
+
+class Clocked(datetime):
+    """The time of the cloud that is worked on."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return WORKING[-1].cloud.now
+
+
+class ProcessLock(Lock):
+    """The lock of the process at work, by its clock. It is renewed while its process sleeps, and not by a thread."""
+
+    def __init__(self, place: LockPlace, purpose: str, ttl_s: float, waiter: Waiter, may_follow: Callable[[Claim], bool]) -> None:
+        super().__init__(place, purpose, ttl_s, waiter, may_follow, now=WORKING[-1].cloud.clock)
+        WORKING[-1].runs.add(self.run)
+        WORKING[-1].locks.append(self)
+
+    def _hold(self, began: float) -> None:
+        self.held = True
+        self._confirmed(began)
+
+
+class Finished:
+    """What a call came to that was carried out at once."""
+
+    def __init__(self, call: Callable[..., Any], given: Sequence[Any]) -> None:
+        self._value: Any = None
+        self._error: BaseException | None = None
+        try:
+            self._value = call(*given)
+        except BaseException as error:  # noqa: BLE001  As a future does.
+            self._error = error
+
+    def result(self) -> Any:
+        if self._error:
+            raise self._error
+        return self._value
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+
 class InlinePool:
     """Carries out at once what is submitted."""
 
@@ -57,41 +100,36 @@ class InlinePool:
 
     def __exit__(self, *_error: object) -> None: ...
 
-    def submit(self, call: Callable[..., Any], *given: Any) -> concurrent.futures.Future[Any]:
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        try:
-            future.set_result(call(*given))
-        except BaseException as error:  # noqa: BLE001  As a real pool does.
-            future.set_exception(error)
-        return future
+    def submit(self, call: Callable[..., Any], *given: Any) -> Finished:
+        return Finished(call, given)
+
+
+class _Ended(NamedTuple):
+    done: list[Finished]
+
+
+def _all_ended(finished: Iterable[Finished], return_when: str) -> _Ended:
+    return _Ended(list(finished))
+
+
+_BY_THE_CLOCK = [*((module, "datetime", Clocked) for module in (members, delete, backup_plan, source, naming)), (target, "Lock", ProcessLock)]
+_INLINE = [(core_steps, "ThreadPoolExecutor", InlinePool), (core_steps, "wait_for", _all_ended)]
 
 
 @contextmanager
-def by_the_clock(cloud: Cloud, process: Process, *, inline: bool) -> Iterator[None]:
-    """Let the engine go by the cloud's clock, and its locks belong to the process."""
-
-    class Clocked(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return cloud.now
-
-    class ProcessLock(Lock):
-        """Renewed while its process sleeps, not by a thread."""
-
-        def __init__(self, place: LockPlace, purpose: str, ttl_s: float, waiter: Waiter, may_follow: Callable[[Claim], bool]) -> None:
-            super().__init__(place, purpose, ttl_s, waiter, may_follow, now=cloud.clock)
-            process.runs.add(self.run)
-            process.locks.append(self)
-
-        def _renew_until_ended(self) -> None: ...
-
-    with ExitStack() as stack:
-        for module in (members, delete, backup_plan, source, naming):
-            stack.enter_context(mock.patch.object(module, "datetime", Clocked))
-        stack.enter_context(mock.patch.object(target, "Lock", ProcessLock))
-        if inline:
-            stack.enter_context(mock.patch.object(core_steps, "ThreadPoolExecutor", InlinePool))
+def at_work(process: Process, *, inline: bool) -> Iterator[None]:
+    """Let the engine go by the cloud's clock, with locks of the process; ``inline``: in this thread, one thing after another."""
+    wanted = [*_BY_THE_CLOCK, *(_INLINE if inline else ())] if not WORKING else []
+    before = [(module, name, getattr(module, name)) for module, name, _own in wanted]
+    for module, name, own in wanted:
+        setattr(module, name, own)
+    WORKING.append(process)
+    try:
         yield
+    finally:
+        WORKING.remove(process)
+        for module, name, former in before:
+            setattr(module, name, former)
 
 
 @dataclass
@@ -150,11 +188,9 @@ class Bench:
     cloud: Cloud = field(default_factory=Cloud)
     wait_timeout: int = 600
     inline: bool = True
-    # The processes that work at this moment, the innermost last.
-    working: list[Process] = field(default_factory=list)
 
     def copy(self) -> Bench:
-        return replace(self, cloud=self.cloud.copy(), working=[])
+        return replace(self, cloud=self.cloud.copy())
 
     # --- tasks
 
@@ -169,9 +205,8 @@ class Bench:
         task = Task(module, operation, "memory", options, check)
         ran = Ran(process, check)
         waiter = process.waiter = Waiter(task["wait_timeout"], task["wait_interval"], clock=cloud.clock, sleep=process.sleep)
-        self.working.append(process)
         try:
-            with by_the_clock(cloud, process, inline=self.inline):
+            with at_work(process, inline=self.inline):
                 backend = self._backend(module, task, process, waiter)
                 backend.validate(operation)
                 ran.value = result_of(task, perform(backend, task, waiter, ran.report))
@@ -180,7 +215,6 @@ class Bench:
         except Killed:
             ran.killed = True
         finally:
-            self.working.remove(process)
             process.ended = True
         ran.warnings = task.warnings
         cloud.unstick()

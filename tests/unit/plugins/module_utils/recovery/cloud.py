@@ -233,7 +233,7 @@ class Cloud:
     def see_claim(self, ref: Ref, changes: marks.Changes) -> None:
         """Note who holds a machine's lock: on the machine itself, or on one of its disks while there is no machine."""
         thing = self.things[ref]
-        machine = ref if isinstance(thing, Machine) else f"{thing.marks.get(marks.PLACE)}/vm/{thing.marks.get(marks.VM)}"
+        machine = ref if isinstance(thing, Machine) else _machine_of(thing)
         if marks.LOCK in changes and (isinstance(thing, Machine) or machine not in self.things):
             run = (changes[marks.LOCK] or "").partition("-")[0]
             self.holders[machine] = "" if run == "free" else run
@@ -275,11 +275,18 @@ class Cloud:
             if one.kept["goes_along"]:
                 self.destroy(one.disk)
         self.put(ref, None)
+        self._forget_lock(ref)
 
     def destroy(self, ref: Ref) -> None:
-        if ref in self.precious and not self.may_go(self, ref):
-            self.violations.append(f"disk {ref} was deleted, which nobody has given up")
+        thing = self.things[ref]
         self.put(ref, None)
+        if marks.LOCK in thing.marks and _machine_of(thing) not in self.things:
+            self._forget_lock(_machine_of(thing))
+
+    def _forget_lock(self, machine: Ref) -> None:
+        """A lock goes with the last that carries it."""
+        if not any(marks.LOCK in thing.marks for thing in self.things.values() if isinstance(thing, Disk) and _machine_of(thing) == machine):
+            self.holders.pop(machine, None)
 
     # --- what must never be
 
@@ -289,6 +296,12 @@ class Cloud:
             if machine.power is Power.ON and len(found) > 1 and not self.mixes:
                 self.violations.append(f"{machine.ref} runs on a mix of {sorted(found)}")
 
+    def check_deletion(self, refs: Iterable[Ref]) -> None:
+        """At the moment at which a deletion is accepted."""
+        for ref in self.precious.intersection(refs):
+            if not self.may_go(self, ref):
+                self.violations.append(f"{ref} was deleted, which nobody has given up")
+
     def check_change(self, process: Process, what: str, machine: Ref, *, exchanges: bool) -> None:
         """A change of a machine, or of its disks, is its holder's; disks are exchanged while it stands still."""
         there, holder = self.things.get(machine), self.holders.get(machine, "")
@@ -296,6 +309,11 @@ class Cloud:
             self.violations.append(f"{what}: the lock is held by {holder or 'nobody'}")
         if exchanges and there and there.power is not Power.OFF:
             self.violations.append(f"{what}: the machine is {there.status}")
+
+
+def _machine_of(disk: Marked) -> Ref:
+    """The machine whose disk it is, as its marks tell."""
+    return f"{disk.marks.get(marks.PLACE)}/vm/{disk.marks.get(marks.VM)}"
 
 
 STATUSES = {Power.ON: "UP", Power.OFF: "DOWN", Power.BETWEEN: "MOVING", Power.SUSPENDED: "ASLEEP"}

@@ -108,8 +108,6 @@ def false_sentences(ran: Ran, bench: Bench) -> list[str]:
     false += [f"says that {vm} does not exist" for vm in _NOW_GONE.findall(text) if bench.named(vm)]
     if not ran.changed and ran.sent:
         false.append(f"reports no change after {ran.sent}")
-    if ran.changed and not ran.check and not ran.process.acted:
-        false.append("reports a change and sent nothing")
     return [f"it {one}: {text}" for one in false]
 
 

@@ -148,6 +148,7 @@ class MemoryMachines:
         def begin() -> None:
             if cloud.machine(ref).uid != machine.uid:
                 raise NotFound(f"{machine.name} with the id {machine.uid} is gone.")
+            cloud.check_deletion(one.disk for one in cloud.machine(ref).attached if one.kept["goes_along"])
             cloud.update(ref, power=Power.BETWEEN, status="LEAVING")
 
         return self._change(f"deleting VM {machine.name}", ref, begin, partial(cloud.erase, ref), abort=partial(cloud.power, ref, Power.OFF), takes_away=True)
@@ -279,6 +280,7 @@ class MemoryDisks:
         def begin() -> None:
             if cloud.disk(ref).used_by:
                 raise Conflict(f"disk {disk.name} is in use.", code=IN_USE)
+            cloud.check_deletion([ref])
             cloud.update(ref, deleting=True)
 
         machine = machine_ref(disk.marks.get(mark.PLACE, self._place), vm) if vm else ""
@@ -434,8 +436,7 @@ class MemoryPoints:
         note, devices = planned.request["note"], {one.disk: one.device for one in machine.attached}
         contents = {devices[disk.ref] if planned.device == WHOLE else note["device"]: disk.own["content"] for disk in disks}
         at_rest = all(cloud.machine(user).power is Power.OFF for disk in disks for user in disk.used_by)
-        if planned.marks[mark.CONSISTENCY] == "stopped" and not at_rest and cloud.things[ref].marks.get(mark.CONSISTENCY) == "stopped":
-            cloud.unrest.add(ref)
+        (cloud.unrest.discard if at_rest else cloud.unrest.add)(ref)
         cloud.update(ref, taken=True, taken_at=cloud.timestamp, status=SUCCEEDED, provider_status="COMPLETE", own={"contents": contents})
 
     def delete(self, point: RecoveryPoint) -> Change:
@@ -444,6 +445,7 @@ class MemoryPoints:
         def begin() -> None:
             if cloud.things.get(ref) is None or cloud.things[ref].uid != point.uid:
                 raise NotFound(f"there is no {ref}.")
+            cloud.check_deletion([ref])
             cloud.update(ref, status=DELETING, provider_status="LEAVING")
 
         abort = partial(self._left, ref)

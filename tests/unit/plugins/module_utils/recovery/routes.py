@@ -40,16 +40,25 @@ class Goal:
         if self.points is not None:
             there = {point.marks.get(marks.BACKUP, "") for point in bench.every(RecoveryPoint).values()}
             wrong += [f"backups are {sorted(there)}, not {sorted(self.points)}"] if there != self.points else []
+        wrong += self._about_the_rest(bench)
+        if (machine is None) is not (self.content is None):
+            return [*wrong, f"the VM is {'gone' if machine is None else 'there'}"]
+        return [*wrong, *(self.about_machine(bench) if machine else [])]
+
+    def _about_the_rest(self, bench: Bench) -> list[str]:
+        wrong: list[str] = []
         content_of_kept = {disk.own["content"] for disk in bench.every(Disk).values() if not disk.used_by}
         wrong += [f"what is kept is {content_of_kept}, not {self.kept}"] if content_of_kept != self.kept else []
         if self.disks is not None and len(bench.every(Disk)) != self.disks:
             wrong.append(f"there are {len(bench.every(Disk))} disks, not {self.disks}")
-        if (machine is None) is not (self.content is None):
-            return [*wrong, f"the VM is {'gone' if machine is None else 'there'}"]
-        return [*wrong, *(self._about(machine, bench) if machine else [])]
+        return wrong
 
-    def _about(self, machine: Machine, bench: Bench) -> list[str]:
+    def about_machine(self, bench: Bench) -> list[str]:
+        """What is wrong about the VM, whatever else there is."""
         wrong: list[str] = []
+        machine = bench.machine(self.vm, self.place)
+        if machine is None:
+            return ["the VM is gone"]
         contents = bench.contents(self.vm, self.place)
         if contents != dict.fromkeys(self.devices, self.content):
             wrong.append(f"on the disks is {contents}, not {self.content}")
@@ -77,6 +86,8 @@ class Route:
     may_go: Callable[[Cloud, Ref], bool] = field(default=lambda _cloud, _ref: False)
     # Whether a run that fails takes all back: a deletion does not, and what goes on with the work of a dead run goes back further.
     undoes: bool = True
+    # Whether a disturbed run, and the next one, come to the same end as an undisturbed one; if not, the VM is as it should be all the same.
+    same_end: bool = True
 
     def bench(self) -> Bench:
         bench = _ready(self.ready).copy()
@@ -240,6 +251,14 @@ def killed_half_way() -> Bench:
     return killed_at("attaching web-boot")
 
 
+def killed_once_it_ran() -> Bench:
+    """The VM runs on its restored disks, and the guest has written on them, when the process dies."""
+    bench = killed_at("starting VM web")
+    bench.write("three")
+    bench.cloud.precious |= set(bench.vm.disks)
+    return bench
+
+
 def replacement_killed_before_the_stop() -> Bench:
     return killed_at("stopping", Fault.KILLED_BEFORE, strategy="replace")
 
@@ -296,7 +315,7 @@ def when_saved_at_rest(cloud: Cloud, ref: Ref) -> bool:
     """Once a complete backup holds all that is on the disks."""
     points = [point for point in cloud.things.values() if isinstance(point, RecoveryPoint) and point.marks.get(marks.CONSISTENCY) == "stopped"]
     ready = {device for point in points if point.status == "succeeded" and point.ref not in cloud.unrest for device in point.own["contents"]}
-    return not ref.startswith("point/") and ready.issuperset(DEVICES)
+    return not ref.startswith("point/") and ready.issuperset(one.device for one in cloud.machine(VM_REF).attached)
 
 
 def of_backups(*moments: str) -> Callable[[Cloud, Ref], bool]:
@@ -340,13 +359,20 @@ IN_PLACE = [
 ]
 
 
-LEFT_BY_THE_DEAD = (killed_while_making_disks, killed_before_the_stop, killed_half_way, replacement_killed_before_the_stop, replacement_killed_in_the_gap)
+LEFT_BY_THE_DEAD = (
+    killed_while_making_disks,
+    killed_before_the_stop,
+    killed_half_way,
+    killed_once_it_ran,
+    replacement_killed_before_the_stop,
+    replacement_killed_in_the_gap,
+)
 
 
 def _restore(name: str, ready: Callable[[], Bench], goal: Goal, **options: Any) -> Route:
-    may_go = options.pop("may_go", lambda _cloud, _ref: False)
+    may_go, same_end = options.pop("may_go", lambda _cloud, _ref: False), options.pop("same_end", True)
     point = {} if "rollback_of" in options else {"snapshot_datetime": "latest", "name": "r1"}
-    return Route(name, ready, {**point, **options}, goal, may_go=may_go, undoes=ready not in LEFT_BY_THE_DEAD)
+    return Route(name, ready, {**point, **options}, goal, may_go=may_go, undoes=ready not in LEFT_BY_THE_DEAD, same_end=same_end)
 
 
 def _kept(*contents: str) -> frozenset[str]:
@@ -374,7 +400,9 @@ OTHER_RESTORES = [
     _restore("giving up a restore that has begun", killed_while_making_disks, Goal("two", disks=3), rollback_of="r1"),
     _restore("giving up a restore before the stop", killed_before_the_stop, Goal("two", disks=3), rollback_of="r1"),
     _restore("giving up a replacement before the stop", replacement_killed_before_the_stop, Goal("two", disks=3), rollback_of="r1"),
-    _restore("going back half-way", killed_half_way, Goal("two", kept=_kept("one"), disks=6), rollback_of="r1"),
+    # Once the VM has its own disks again, the next run finds a restore that has changed nothing, and deletes its disks, on which the VM never ran.
+    _restore("going back half-way", killed_half_way, Goal("two", kept=_kept("one"), disks=6), rollback_of="r1", same_end=False),
+    _restore("going back once it ran", killed_once_it_ran, Goal("two", kept=_kept("three"), disks=6), rollback_of="r1"),
     _restore("going on half-way", killed_half_way, Goal(kept=_kept("two"), disks=6)),
     _restore("going on in the gap", replacement_killed_in_the_gap, Goal(kept=_kept("two"), disks=6), strategy="replace"),
 ]

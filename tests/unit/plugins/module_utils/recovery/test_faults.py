@@ -53,6 +53,8 @@ def judged(route: Route, bench: Bench, ran: Ran) -> list[str]:
     if not again.succeeded:
         return [*found, f"the next run failed: {again.error and again.error.kind} {again.message} {again.report.as_result()}"]
     bench.cloud.settle(everything=True)
+    if not route.same_end:
+        return [*found, *(f"after the next run {miss}" for miss in route.goal.about_machine(bench))]
     return [*found, *(f"after the next run {difference}" for difference in differences(state_of(bench.cloud), after))]
 
 
