@@ -57,8 +57,10 @@ options:
     default: false
   lock_ttl:
     description:
-      - (gce) On O(operation=CREATE), how many seconds a run that holds the VM and shows no life counts as alive, V(5) to V(3600).
-      - The run renews its lock every third of that. All tasks on a VM should have the same value.
+      - (gce) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after its last
+        renewal, V(5) to V(3600).
+      - A run renews its lock every third of that time. A lock that is not renewed for that long counts as abandoned, and the same task may
+        then take it over. All tasks on a VM should have the same value.
     type: int
     default: 120
 notes:

@@ -623,6 +623,18 @@ backup:
       returned: with O(provider=gce)
       type: int
       sample: 1
+    usable:
+      description:
+        - Whether it could be restored from now, which needs every part to be complete, and none of them to be taken out of use.
+        - Only usable backups are restored by V(latest), and count for O(retention).
+      returned: with O(provider=gce)
+      type: bool
+      sample: true
+    unusable_because:
+      description: Why it could not be restored from now; empty if it could.
+      returned: with O(provider=gce)
+      type: str
+      sample: ""
     manifest_complete:
       description: Whether the configuration of the VM is kept with it. If not, a VM that is gone can only be built again with a manifest from elsewhere.
       returned: with O(provider=gce)

@@ -158,7 +158,6 @@ options:
     description:
       - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), and a VM that a managed instance group
         made, and may build anew.
-      - On O(operation=DELETE), whether to give up what a restore kept that is not complete.
     type: bool
     default: false
   delete_vm:
@@ -237,7 +236,8 @@ options:
     choices: [Invalid, Retain, Delete]
 notes:
   - (gce) O(operation=DELETE) gives up what a completed restore kept, which is the disks from before. It never deletes a disk that is attached
-    to a VM, unless O(delete_vm) is set, and nothing of a restore that is not complete, unless O(force) is set.
+    to a VM, unless O(delete_vm) is set, and nothing of a restore that is not complete. Such a restore is finished by running its task again,
+    or taken back with O(rollback_of).
   - (gce) O(wait=false) is refused. It would leave a VM stopped in the middle of a restore.
   - (gce) In check mode the task fails with the reason if the restore would be refused, missing permissions and quota included, and else
     returns the record as it would be, with the recovery point of each disk.

@@ -14,7 +14,7 @@ import pytest
 from tests.simulator.server import SimulatorThread, running_simulator
 
 from .modules import Modules
-from .playbooks import Playbooks
+from .playbooks import Playbooks, WarmPlaybooks
 from .worlds import World
 
 
@@ -39,6 +39,16 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
 def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """Runs ansible-playbook."""
     return Playbooks(tmp_path_factory.mktemp("playbooks"), os.environ["ANSIBLE_COLLECTIONS_PATH"])
+
+
+@pytest.fixture(scope="session")
+def warm_playbooks(tmp_path_factory: pytest.TempPathFactory, modules: Modules) -> Iterator[WarmPlaybooks]:
+    """Runs playbooks without the time that starting processes takes."""
+    server = WarmPlaybooks(tmp_path_factory.mktemp("warm"), os.environ["ANSIBLE_COLLECTIONS_PATH"], modules.python)
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture

@@ -2,121 +2,108 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs modules in forks of itself: `python -m tests.harness.module_server`, driven by tests.harness.modules over its pipes.
+"""Runs modules in forks of itself: `python -m tests.harness.module_server [SOCKET]`, driven by tests.harness.modules.
 
-The imports that every module needs are done once, here, in a process that has no threads, so that forking is safe and each run
-costs a few milliseconds. A request is a line of JSON; the answers are {"id", "pid"} at once and {"id", "status", ...} at the end.
+What modules import is imported once, here. A request names a module of the collection and its arguments. Who connects to the socket is a
+Python interpreter that hands over its program: Ansible's own payload of a module, which then is all that the module's process has of the
+collection.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib
-import json
+import marshal
 import os
-import selectors
-import signal
+import pkgutil
+import runpy
+import socket
 import sys
-import time
-import traceback
+import types
+import zipimport
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
-MODULES = "ansible_collections.multicloud.recovery.plugins.modules"
+from .fork_server import ForkServer, become, run_to_end
+
+PLUGINS = "ansible_collections.multicloud.recovery.plugins"
+MODULES = f"{PLUGINS}.modules"
+LIBRARIES = (
+    "ansible.module_utils._internal._ansiballz._loader",
+    "ansible.module_utils.urls",
+    "google.auth.transport.requests",
+    "google.cloud.compute_v1",
+    "google.oauth2.credentials",
+    "google.oauth2.service_account",
+    "requests",
+)
 
 
-def run_module(request: dict[str, Any]) -> None:
+def import_all() -> None:
+    """Import what the modules may come to import while they run: the collection, and the libraries of its providers."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    plugins = importlib.import_module(PLUGINS)
+    for found in pkgutil.walk_packages(plugins.__path__, f"{PLUGINS}."):
+        if found.name.startswith((MODULES, f"{PLUGINS}.module_utils")):
+            importlib.import_module(found.name)
+
+
+def keep_code() -> None:
+    """Have zipimport take the compiled code of a file of the collection from here when a payload holds the same source."""
+    known: dict[bytes, Any] = {}
+    for module in [module for name, module in sys.modules.items() if name.startswith(PLUGINS) and getattr(module, "__file__", None)]:
+        with open(str(module.__file__), "rb") as stream:
+            source = stream.read()
+        known[source] = compile(source, str(module.__file__), "exec", dont_inherit=True)
+    compile_source: Callable[[str, bytes], Any] = zipimport._compile_source  # type: ignore[attr-defined]
+    zipimport._compile_source = lambda path, source: known.get(source) or compile_source(path, source)  # type: ignore[attr-defined]
+
+
+def run_module(request: dict[str, Any]) -> int:
     """Be the module: arguments and environment as asked, output into files, and leave as a module leaves."""
     with open(os.devnull, "rb") as nothing, open(request["stdout"], "wb") as out, open(request["stderr"], "wb") as err:
-        for number, stream in enumerate((nothing, out, err)):
-            os.dup2(stream.fileno(), number)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
-    os.environ.clear()
-    os.environ.update(request["environ"])
-    code = 0
-    try:
+        become([stream.fileno() for stream in (nothing, out, err)], request["environ"])
+
+    def program() -> None:
         module = importlib.import_module(f"{MODULES}.{request['module']}")
         with patch_module_args(request["args"]):
             module.main()
-    except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else 1
-    except BaseException:  # noqa: BLE001  as the interpreter does at the end of a program
-        traceback.print_exc()
-        code = 1
+
+    return run_to_end(program)
+
+
+def run_program(link: socket.socket) -> int:
+    """Be a Python interpreter: streams, arguments, environment and folder are the caller's, and nothing of the collection is there."""
+    _byte, streams, *_flags = socket.recv_fds(link, 1, 3)
+    with link.makefile("rb") as stream:
+        arguments, environ, folder = marshal.loads(stream.read())
+    become(streams, environ)
+    os.chdir(folder)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
+        del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if os.path.isabs(path) and path not in PATHS]
+
+    def program() -> None:
+        sys.argv = arguments or ["-"]
+        if arguments:
+            runpy.run_path(arguments[0], run_name="__main__")
+        else:
+            main = sys.modules["__main__"] = types.ModuleType("__main__")
+            exec(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), vars(main))
+
+    code = run_to_end(program)
+    atexit._run_exitfuncs()
     sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    link.sendall(str(code).encode())
+    return code
 
 
-class ModuleServer:
-    """Forks, reaps and reports."""
-
-    def __init__(self) -> None:
-        # Standard output is the module's in a fork; the answers go out through a descriptor that forks close.
-        self._answers = os.dup(1)
-        os.dup2(2, 1)
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        self._running: dict[int, tuple[int, float]] = {}
-        self._text = b""
-
-    def serve(self) -> None:
-        """Until the standard input ends; then what still runs is killed."""
-        signal.set_wakeup_fd(self._wake_write)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        for name in (
-            "requests",
-            "google.cloud.compute_v1",
-            "google.auth.transport.requests",
-            *(f"{MODULES}.{name}" for name in ("backup", "restore", "snapshot")),
-        ):
-            importlib.import_module(name)
-        with selectors.DefaultSelector() as selector:
-            selector.register(0, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            self._answer({"ready": True})
-            while True:
-                ready = [key.fd for key, _events in selector.select()]
-                if self._wake_read in ready:
-                    os.read(self._wake_read, 4096)
-                    self._reap()
-                if 0 in ready and not self._read():
-                    break
-        for pid in self._running:
-            os.kill(pid, signal.SIGKILL)
-
-    def _read(self) -> bool:
-        block = os.read(0, 65536)
-        *lines, self._text = (self._text + block).split(b"\n")
-        for line in lines:
-            self._start(json.loads(line))
-        return bool(block)
-
-    def _start(self, request: dict[str, Any]) -> None:
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number in (self._answers, self._wake_read, self._wake_write):
-                os.close(number)
-            run_module(request)
-        self._running[pid] = (request["id"], time.monotonic())
-        self._answer({"id": request["id"], "pid": pid})
-
-    def _reap(self) -> None:
-        while self._running:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            number, began = self._running.pop(pid)
-            ended = {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - began, "peak_kib": usage.ru_maxrss}
-            self._answer({"id": number, **ended})
-
-    def _answer(self, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode() + b"\n"
-        while data:
-            data = data[os.write(self._answers, data) :]
-
+PATHS = {os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
 
 if __name__ == "__main__":
-    ModuleServer().serve()
+    import_all()
+    keep_code()
+    ForkServer(run_module, run_program).serve(*sys.argv[1:])

@@ -10,18 +10,26 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import ROOT
+from .forks import LIMIT_S, Fork, Forks
 
-LIMIT_S = 120
+# Hands its program and streams over to the server, waits, and ends as that has ended.
+_PYTHON = """\
+#!{python} -IS
+import marshal, os, socket, sys
+with socket.socket(socket.AF_UNIX) as link:
+    link.connect({address!r})
+    socket.send_fds(link, [b"0"], [0, 1, 2])
+    link.sendall(marshal.dumps((sys.argv[1:], dict(os.environ), os.getcwd())))
+    link.shutdown(socket.SHUT_WR)
+    sys.exit(int(link.recv(8) or 255))
+"""
 
 
 @dataclass(frozen=True)
@@ -62,59 +70,48 @@ class Result:
 class Run:
     """A module that runs."""
 
-    def __init__(self, stdout: Path, stderr: Path) -> None:
-        self._stdout, self._stderr = stdout, stderr
-        self._pid: Future[int] = Future()
-        self._ended: Future[dict[str, Any]] = Future()
+    def __init__(self, fork: Fork, stdout: Path, stderr: Path) -> None:
+        self._fork, self._stdout, self._stderr = fork, stdout, stderr
 
     @property
     def pid(self) -> int:
         """The id of its process."""
-        return self._pid.result(LIMIT_S)
+        return self._fork.pid
 
     @property
     def is_over(self) -> bool:
         """Whether the process has ended."""
-        return self._ended.done()
+        return self._fork.is_over
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to it, unless it has ended."""
-        if not self._ended.done():
-            os.kill(self.pid, number)
+        self._fork.send(number)
 
     def result(self, limit_s: float = LIMIT_S) -> Result:
         """What it left, as soon as it has ended."""
-        ended = self._ended.result(limit_s)
+        ended = self._fork.ended(limit_s)
         stdout, stderr = (path.read_text("utf-8", "replace") for path in (self._stdout, self._stderr))
         lines = [line for line in stdout.splitlines() if line.startswith("{")]
         value = json.loads(lines[-1]) if lines else {}
         return Result(value, ended["status"], stdout, stderr, ended["seconds"], ended["peak_kib"])
 
-    def take(self, answer: Mapping[str, Any]) -> None:
-        """An answer of the server about this run."""
-        if "pid" in answer:
-            self._pid.set_result(answer["pid"])
-        else:
-            self._ended.set_result(dict(answer))
-
 
 class Modules:
-    """Starts modules. Many threads may share one."""
+    """Starts modules. Many threads may share one.
+
+    ``python`` is an interpreter for others who start modules, such as ansible-playbook: it has imported already what modules need, save
+    the collection itself.
+    """
 
     def __init__(self, folder: Path, collections: str) -> None:
         self._folder = folder
         self._numbers = itertools.count(1)
-        self._runs: dict[int, Run] = {}
-        self._lock = threading.Lock()
-        paths = os.pathsep.join([str(ROOT), collections])
-        environ = {**base_environment(folder), "PYTHONPATH": paths}
-        command = [sys.executable, "-m", "tests.harness.module_server"]
-        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd=folder)
-        assert self._server.stdout is not None
-        if not self._server.stdout.readline():
-            raise RuntimeError("the module server did not start")
-        self._reader = threading.Thread(target=self._read, name="module server", daemon=True)
-        self._reader.start()
+        environ = {**base_environment(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), collections])}
+        address = folder / "python.socket"
+        self._forks = Forks("tests.harness.module_server", str(address), environ=environ, folder=folder)
+        self.python = folder / "python"
+        self.python.write_text(_PYTHON.format(python=sys.executable, address=str(address)), "utf-8")
+        self.python.chmod(0o755)
 
     def start(
         self,
@@ -127,21 +124,15 @@ class Modules:
     ) -> Run:
         """Start a module."""
         number = next(self._numbers)
-        run = self._runs[number] = Run(self._folder / f"{number}.out", self._folder / f"{number}.err")
+        stdout, stderr = (self._folder / f"{number}.{kind}" for kind in ("out", "err"))
         request = {
-            "id": number,
             "module": module,
             "args": {**options, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(self._folder)},
             "environ": {**base_environment(self._folder), **(environ or {})},
-            "stdout": str(self._folder / f"{number}.out"),
-            "stderr": str(self._folder / f"{number}.err"),
+            "stdout": str(stdout),
+            "stderr": str(stderr),
         }
-        line = json.dumps(request).encode() + b"\n"
-        assert self._server.stdin is not None
-        with self._lock:
-            self._server.stdin.write(line)
-            self._server.stdin.flush()
-        return run
+        return Run(self._forks.start(request), stdout, stderr)
 
     def run(self, module: str, options: Mapping[str, Any], **how: Any) -> Result:
         """Start a module and wait for its end."""
@@ -149,16 +140,7 @@ class Modules:
 
     def close(self) -> None:
         """End the server and what still runs."""
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait(10)
-        self._reader.join(10)
-
-    def _read(self) -> None:
-        assert self._server.stdout is not None
-        for line in self._server.stdout:
-            answer = json.loads(line)
-            self._runs[answer.pop("id")].take(answer)
+        self._forks.close()
 
 
 def base_environment(home: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any
 import yaml
 
 from . import ROOT
+from .forks import Forks
 from .modules import base_environment
 
 LIMIT_S = 300
@@ -66,8 +68,7 @@ class Playbook:
             self._process.kill()
             stdout, stderr = self._process.communicate()
             raise AssertionError(f"ansible-playbook did not end within {limit_s} s:\n{stdout}\n{stderr}") from None
-        lines = self._results.read_text("utf-8").splitlines() if self._results.exists() else []
-        return Outcome(self._process.returncode, stdout, stderr, [json.loads(line) for line in lines])
+        return Outcome(self._process.returncode, stdout, stderr, read_results(self._results))
 
 
 class Playbooks:
@@ -85,17 +86,12 @@ class Playbooks:
     ) -> Playbook:
         """Start a playbook, given as a file or as its plays."""
         work = Path(tempfile.mkdtemp(dir=self._folder))
-        path = plays if isinstance(plays, Path) else work / "playbook.yml"
-        if not isinstance(plays, Path):
-            path.write_text(yaml.safe_dump(list(plays), sort_keys=False), "utf-8")
-        extra = work / "variables.json"
-        extra.write_text(json.dumps(dict(variables or {})), "utf-8")
+        command = write_files(work, plays, arguments, variables or {})
         results = work / "tasks.jsonl"
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), str(path), "--inventory", "localhost,", "--extra-vars", f"@{extra}", *arguments]
         process = subprocess.Popen(
             command,
             cwd=work,
-            env={**self._environment(work, results), **(environ or {})},
+            env={**settings(work, self._collections), "TASK_RESULTS_FILE": str(results), **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -107,27 +103,84 @@ class Playbooks:
         """Start a playbook and wait for its end."""
         return self.start(plays, *arguments, **how).wait()
 
-    def _environment(self, work: Path, results: Path) -> dict[str, str]:
-        settings = work / "ansible.cfg"
-        settings.write_text("[defaults]\n", "utf-8")
-        return {
-            **base_environment(work),
-            "ANSIBLE_COLLECTIONS_PATH": self._collections,
-            "ANSIBLE_CONFIG": str(settings),
-            "ANSIBLE_HOME": str(work / "ansible"),
-            "ANSIBLE_LOCAL_TEMP": str(work / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(work / "remote"),
-            "ANSIBLE_TRANSPORT": "local",
-            "ANSIBLE_GATHERING": "explicit",
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_NOCOWS": "1",
-            "ANSIBLE_ROLES_PATH": str(ROOT / "tests" / "integration" / "targets"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "harness" / "callbacks"),
-            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-            "TASK_RESULTS_FILE": str(results),
+
+class WarmPlaybooks:
+    """Runs playbooks in forks of an ansible-playbook that is loaded already, and their modules in an interpreter that is.
+
+    All that a run does is Ansible's own: it reads the files, packs each module and its arguments, starts a process for it, and reads what
+    that has printed. What it does not do is to read settings of its own: ANSIBLE_* variables of ``environ`` would be without effect.
+    """
+
+    def __init__(self, folder: Path, collections: str, python: Path) -> None:
+        """``python``: the interpreter that modules run in."""
+        self._folder, self._python = folder, python
+        self._environ = settings(folder, collections)
+        environ = {**self._environ, "PYTHONPATH": str(ROOT), "TASK_RESULTS_FILE": os.devnull}
+        self._forks = Forks("tests.harness.playbook_server", environ=environ, folder=folder)
+
+    def run(
+        self,
+        plays: Sequence[Mapping[str, Any]] | Path,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Run a playbook, given as a file or as its plays."""
+        assert not [name for name in environ or {} if name.startswith("ANSIBLE_")]
+        work = Path(tempfile.mkdtemp(dir=self._folder))
+        command = write_files(work, plays, arguments, {"ansible_python_interpreter": str(self._python), **(variables or {})})
+        stdout, stderr, results = work / "stdout", work / "stderr", work / "tasks.jsonl"
+        request = {
+            "command": command,
+            "folder": str(work),
+            "environ": {**self._environ, "TASK_RESULTS_FILE": str(results), **(environ or {})},
+            "stdout": str(stdout),
+            "stderr": str(stderr),
         }
+        code = self._forks.start(request).ended(LIMIT_S)["status"]
+        return Outcome(code, stdout.read_text("utf-8"), stderr.read_text("utf-8"), read_results(results))
+
+    def close(self) -> None:
+        """End the server and what still runs."""
+        self._forks.close()
+
+
+def write_files(work: Path, plays: Sequence[Mapping[str, Any]] | Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
+    """Write the files of a run; gives the command."""
+    path = plays if isinstance(plays, Path) else work / "playbook.yml"
+    if not isinstance(plays, Path):
+        path.write_text(yaml.safe_dump(list(plays), sort_keys=False), "utf-8")
+    extra = work / "variables.json"
+    extra.write_text(json.dumps(dict(variables)), "utf-8")
+    return [str(Path(sys.executable).parent / "ansible-playbook"), str(path), "--inventory", "localhost,", "--extra-vars", f"@{extra}", *arguments]
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """What each task said."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def settings(work: Path, collections: str) -> dict[str, str]:
+    """An environment in which Ansible keeps its files in ``work`` and knows of nothing else."""
+    config = work / "ansible.cfg"
+    config.write_text("[defaults]\n", "utf-8")
+    return {
+        **base_environment(work),
+        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_HOME": str(work / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(work / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(work / "remote"),
+        "ANSIBLE_TRANSPORT": "local",
+        "ANSIBLE_GATHERING": "explicit",
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NOCOWS": "1",
+        "ANSIBLE_ROLES_PATH": str(ROOT / "tests" / "integration" / "targets"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "harness" / "callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": "task_results",
+    }
 
 
 def play(*tasks: Mapping[str, Any], **keywords: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+from tests.harness.fixtures import make_world, modules, playbooks, simulator, warm_playbooks, world
 from tests.harness.gce_vms import make_vm_world, vm_world
 from tests.harness.gce_worlds import gce_simulator, gce_world, make_gce_world
 
@@ -23,5 +23,6 @@ __all__ = [
     "playbooks",
     "simulator",
     "vm_world",
+    "warm_playbooks",
     "world",
 ]

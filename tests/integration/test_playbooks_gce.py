@@ -14,7 +14,7 @@ import pytest
 from tests.harness import ROOT
 from tests.harness.gce_vms import VmWorld
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Outcome, Playbooks
+from tests.harness.playbooks import Outcome, WarmPlaybooks
 
 MOMENT, LATER = "20260101-020000", "20260102-020000"
 BACKUP_TASK = {"backup_vm": "Back the VM up", "retire_vm": "Make images of the VM and delete it", "prune": "Delete what the rules release"}
@@ -25,8 +25,8 @@ TASK = {**BACKUP_TASK, **RESTORE_TASK}
 class Site:
     """A project, the playbooks on it, and what they sent that changes something."""
 
-    def __init__(self, world: VmWorld, playbooks: Playbooks, modules: Modules) -> None:
-        self.world, self._playbooks, self._modules = world, playbooks, modules
+    def __init__(self, world: VmWorld, warm_playbooks: WarmPlaybooks, modules: Modules) -> None:
+        self.world, self._playbooks, self._modules = world, warm_playbooks, modules
         self.sent: list[str] = []
 
     def play(self, name: str, *arguments: str, **variables: Any) -> Outcome:
@@ -72,8 +72,8 @@ class Site:
 
 
 @pytest.fixture
-def site(vm_world: VmWorld, playbooks: Playbooks, modules: Modules) -> Site:
-    return Site(vm_world, playbooks, modules)
+def site(vm_world: VmWorld, warm_playbooks: WarmPlaybooks, modules: Modules) -> Site:
+    return Site(vm_world, warm_playbooks, modules)
 
 
 def head(name: str) -> list[str]:

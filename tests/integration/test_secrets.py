@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Outcome, Playbooks, play
+from tests.harness.playbooks import Outcome, Playbooks, WarmPlaybooks, play
 from tests.harness.worlds import STATE, eventually
 from tests.simulator.px_backup.tokens import USERNAME, user_id
 from tests.simulator.server import SimulatorThread, running_simulator
@@ -137,7 +137,7 @@ def given(server: SimulatorThread, kind: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("source", ["option", "environment"])
 @pytest.mark.parametrize("kind", ["token", "login"])
-def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, kind: str, source: str) -> None:
+def test_no_secret_is_shown(warm_playbooks: WarmPlaybooks, server: SimulatorThread, kind: str, source: str) -> None:
     values = given(server, kind)
     echo(server, kind)
     server.control.drop_state("well")
@@ -145,7 +145,7 @@ def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, kind:
     credentials = {name: f"{{{{ given_{name} }}}}" for name in values} if source == "option" else {}
     variables = {f"given_{name}": value for name, value in values.items()} if source == "option" else {}
     environ = {f"PX_BACKUP_{name.upper()}": value for name, value in values.items()} if source == "environment" else {}
-    check(playbooks.run([play(*scenarios(server, credentials))], VERBOSE, "--diff", environ=environ, variables=variables))
+    check(warm_playbooks.run([play(*scenarios(server, credentials))], VERBOSE, "--diff", environ=environ, variables=variables))
 
 
 @pytest.mark.parametrize("source", ["option", "environment"])
@@ -170,7 +170,7 @@ def test_no_answer_brings_a_secret_into_a_result(modules: Modules, server: Simul
     assert quoted >= 24
 
 
-def test_wrong_password_is_not_shown(playbooks: Playbooks, server: SimulatorThread) -> None:
+def test_wrong_password_is_not_shown(warm_playbooks: WarmPlaybooks, server: SimulatorThread) -> None:
     tokens = server.service.provider.world.tokens  # type: ignore[attr-defined]
     server.control.add_fault(
         "status",
@@ -183,7 +183,7 @@ def test_wrong_password_is_not_shown(playbooks: Playbooks, server: SimulatorThre
     try:
         login = {"api_url": server.url, "org_id": "well", "auth_url": server.url, "username": USERNAME, "password": "{{ given }}"}
         tasks = [restore(name, **login, operation="INSPECT_ALL") for name in ("refused", "refused with a quotation")]
-        outcome = playbooks.run([play(*tasks)], VERBOSE, variables={"given": PASSWORD})
+        outcome = warm_playbooks.run([play(*tasks)], VERBOSE, variables={"given": PASSWORD})
     finally:
         tokens.password = PASSWORD
         server.control.clear_faults()
@@ -193,7 +193,7 @@ def test_wrong_password_is_not_shown(playbooks: Playbooks, server: SimulatorThre
 
 
 @pytest.mark.parametrize("way", ["dead", "refusing", "forwarding"])
-def test_password_of_a_proxy_is_not_shown(playbooks: Playbooks, server: SimulatorThread, way: str) -> None:
+def test_password_of_a_proxy_is_not_shown(warm_playbooks: WarmPlaybooks, server: SimulatorThread, way: str) -> None:
     with running_proxy() as proxy:
         proxy.refuses = way == "refusing"
         address = dead_address() if way == "dead" else proxy.address
@@ -203,7 +203,7 @@ def test_password_of_a_proxy_is_not_shown(playbooks: Playbooks, server: Simulato
             restore("list", api_url=server.url, org_id="well", token="{{ given }}", operation="INSPECT_ALL"),
             restore("list by TLS", api_url=server.url.replace("http:", "https:"), org_id="well", token="{{ given }}", operation="INSPECT_ALL"),
         ]
-        outcome = playbooks.run([play(*tasks)], VERBOSE, "--diff", environ=environ, variables={"given": TOKEN})
+        outcome = warm_playbooks.run([play(*tasks)], VERBOSE, "--diff", environ=environ, variables={"given": TOKEN})
         seen = proxy.seen
     assert leaks(outcome.text) == [], outcome.text[:20000]
     assert [entry["status"] for entry in outcome.tasks] == ["ok" if way == "forwarding" else "failed", "failed"]

@@ -17,7 +17,7 @@ import pytest
 from tests.harness.gce_vms import VmWorld
 from tests.harness.gce_worlds import ZONE
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Playbooks, play
+from tests.harness.playbooks import WarmPlaybooks, play
 from tests.simulator.gce.tokens import SCOPES, UNLIMITED_S, email_of, signing_key
 from tests.simulator.server import SimulatorThread, running_simulator
 
@@ -113,7 +113,7 @@ SUCCEED = ("list", "would restore", "restore", "restore again")
 
 # Each kind once and each source once: a play with all the failures takes half a minute.
 @pytest.mark.parametrize(("kind", "source"), [("token", "environment"), ("key", "option")])
-def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, world: VmWorld, kind: str, source: str) -> None:
+def test_no_secret_is_shown(warm_playbooks: WarmPlaybooks, server: SimulatorThread, world: VmWorld, kind: str, source: str) -> None:
     option, value = ("access_token", TOKEN) if kind == "token" else ("service_account_contents", _account(server, WELL))
     variables: dict[str, Any] = {"given": value, "key": KEY, "wrong": WRONG_KEY, "other": _account(server, "echo-login")}
     credentials = {option: "{{ given }}"} if source == "option" else {}
@@ -137,7 +137,7 @@ def test_no_secret_is_shown(playbooks: Playbooks, server: SimulatorThread, world
             service_account_contents="{{ other }}",
         ),
     ]
-    outcome = playbooks.run([play(*tasks)], VERBOSE, "--diff", environ=environ, variables=variables)
+    outcome = warm_playbooks.run([play(*tasks)], VERBOSE, "--diff", environ=environ, variables=variables)
     assert leaks(outcome.text) == [], outcome.text[:20000]
     ended = {entry["task"]: entry["status"] for entry in outcome.tasks}
     assert ended == {task["name"]: "ok" if task["name"] in SUCCEED else "failed" for task in tasks}, outcome.text[:20000]

@@ -20,7 +20,7 @@ import yaml
 
 from tests.harness.gce_worlds import REGION, SITE, ZONE, GceWorld
 from tests.harness.modules import Modules, Result
-from tests.harness.playbooks import Playbooks, play
+from tests.harness.playbooks import WarmPlaybooks, play
 from tests.simulator.server import running_simulator
 
 STEPS = ("Create", "Create again", "Change", "Change again", "Delete", "Delete again")
@@ -68,10 +68,10 @@ def ask(modules: Modules, gce_world: GceWorld) -> Ask:
 
 
 @pytest.mark.parametrize("disk", [ZONAL, REGIONAL])
-def test_twelve_steps(playbooks: Playbooks, gce_world: GceWorld, disk: str) -> None:
+def test_twelve_steps(warm_playbooks: WarmPlaybooks, gce_world: GceWorld, disk: str) -> None:
     before = [(item["name"], item["digest"]) for item in gce_world.all("disks")]
     variables = {"simulator_control": f"{gce_world.simulator.url}/_control", "name_prefix": "it", "gce_disk": disk}
-    outcome = playbooks.run([play(roles=["snapshot"])], environ=gce_world.environment, variables=variables)
+    outcome = warm_playbooks.run([play(roles=["snapshot"])], environ=gce_world.environment, variables=variables)
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     played = [entry["task"].partition(" : ")[2] for entry in outcome.tasks if entry["action"] == "multicloud.recovery.snapshot"]
     assert [name for name in played if ": " in name] == [f"{mode}: {step}" for step in STEPS for mode in ("In check mode", "For real")]
@@ -102,7 +102,7 @@ EXAMPLES: dict[str, tuple[bool, str]] = {
 NIGHTLY: dict[str, tuple[float, float]] = {"a": (1, -0.5), "b": (2, -0.5), "c": (3, -0.5), "d": (4, -0.5), "e": (5, 1), "f": (6, -0.5)}
 
 
-def test_examples_run_as_they_stand(playbooks: Playbooks, tmp_path: Path) -> None:
+def test_examples_run_as_they_stand(warm_playbooks: WarmPlaybooks, tmp_path: Path) -> None:
     source = importlib.import_module("ansible_collections.multicloud.recovery.plugins.modules.snapshot").EXAMPLES
     shown = yaml.safe_load(source.replace("/etc/ansible/shop-production.json", str(tmp_path / "key.json")))
     assert [example["name"] for example in shown] == list(EXAMPLES)
@@ -122,7 +122,7 @@ def test_examples_run_as_they_stand(playbooks: Playbooks, tmp_path: Path) -> Non
         # The variables that the comments in the examples speak of.
         environ = {**world.environment, "GCP_SERVICE_ACCOUNT_FILE": str(tmp_path / "key.json")}
         del environ["GCP_ACCESS_TOKEN"]
-        outcome = playbooks.run([play(*tasks)], environ=environ)
+        outcome = warm_playbooks.run([play(*tasks)], environ=environ)
         assert outcome.code == 0, outcome.stdout + outcome.stderr
         assert world.violations() == []
 
@@ -131,9 +131,9 @@ def _label_in(days: float) -> str:
     return (datetime.now(timezone.utc) + timedelta(days=days)).strftime("%Y%m%d-%H%M%S")
 
 
-def test_defaults_of_the_action_group_reach_the_module(playbooks: Playbooks, gce_world: GceWorld) -> None:
+def test_defaults_of_the_action_group_reach_the_module(warm_playbooks: WarmPlaybooks, gce_world: GceWorld) -> None:
     tasks = [{"name": "list", "multicloud.recovery.snapshot": {"operation": "INSPECT_ALL", "max_objects": 5}}]
-    outcome = playbooks.run([play(*tasks, module_defaults={"group/multicloud.recovery.all": gce_world.options})])
+    outcome = warm_playbooks.run([play(*tasks, module_defaults={"group/multicloud.recovery.all": gce_world.options})])
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     assert outcome.result("list")["snapshots"] == []
     assert gce_world.token not in outcome.text

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Outcome, Playbooks, play
+from tests.harness.playbooks import Outcome, WarmPlaybooks, play
 from tests.harness.worlds import BLOG, SHOP, World, holds
 from tests.simulator.server import running_simulator
 
@@ -28,17 +28,17 @@ def require_contract(world: World) -> None:
     assert world.violations() == []
 
 
-def run_target(playbooks: Playbooks, world: World, target: str) -> Outcome:
+def run_target(warm_playbooks: WarmPlaybooks, world: World, target: str) -> Outcome:
     """Play a target, as ansible-test does: as a role."""
     variables = {"simulator_control": f"{world.simulator.url}/_control", "name_prefix": "it"}
-    outcome = playbooks.run([play(roles=[target])], environ=world.environment, variables=variables)
+    outcome = warm_playbooks.run([play(roles=[target])], environ=world.environment, variables=variables)
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     return outcome
 
 
 @pytest.mark.parametrize("target", ["backup", "restore"])
-def test_twelve_steps(playbooks: Playbooks, world: World, target: str) -> None:
-    outcome = run_target(playbooks, world, target)
+def test_twelve_steps(warm_playbooks: WarmPlaybooks, world: World, target: str) -> None:
+    outcome = run_target(warm_playbooks, world, target)
     played = [entry["task"].partition(" : ")[2] for entry in outcome.tasks if entry["action"] == f"multicloud.recovery.{target}"]
     assert [name for name in played if ": " in name] == [f"{mode}: {step}" for step in STEPS for mode in ("In check mode", "For real")]
     # What is deleted is the restore, not what it brought back; and the backup's source was never touched.
@@ -119,7 +119,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], bool, str]] = {
 
 
 @pytest.mark.parametrize("module", ["backup", "restore"])
-def test_examples_run_as_they_stand(playbooks: Playbooks, module: str) -> None:
+def test_examples_run_as_they_stand(warm_playbooks: WarmPlaybooks, module: str) -> None:
     source = importlib.import_module(f"ansible_collections.multicloud.recovery.plugins.modules.{module}").EXAMPLES
     with running_simulator(backup_duration_s=0, restore_duration_s=0, delete_duration_s=0) as simulator:
         every = yaml.safe_load(source.replace("https://px-backup.example.com:10001", simulator.url))
@@ -137,15 +137,15 @@ def test_examples_run_as_they_stand(playbooks: Playbooks, module: str) -> None:
                 {"name": f"after {example['name']}", "ansible.builtin.assert": {"that": [f"said is changed == {changed}", truth]}},
             ]
         environ = {name: value for name, value in simulator.environment.items() if name in ("PX_BACKUP_API_URL", "PX_BACKUP_TOKEN", "PX_BACKUP_ORG_ID")}
-        outcome = playbooks.run([play(*tasks)], environ=environ, variables={"px_backup_token": simulator.token})
+        outcome = warm_playbooks.run([play(*tasks)], environ=environ, variables={"px_backup_token": simulator.token})
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     assert {entry["task"] for entry in outcome.tasks} >= {example["name"] for example in shown}
     assert len(shown) == (5 if module == "backup" else 6)
 
 
-def test_defaults_of_the_action_group_reach_both_modules(playbooks: Playbooks, world: World) -> None:
+def test_defaults_of_the_action_group_reach_both_modules(warm_playbooks: WarmPlaybooks, world: World) -> None:
     tasks = [{"name": f"list {module}s", f"multicloud.recovery.{module}": {"operation": "INSPECT_ALL", "max_objects": 5}} for module in ("backup", "restore")]
-    outcome = playbooks.run([play(*tasks, module_defaults={"group/multicloud.recovery.all": world.options})])
+    outcome = warm_playbooks.run([play(*tasks, module_defaults={"group/multicloud.recovery.all": world.options})])
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     assert [item["name"] for item in outcome.result("list backups")["backups"]] == ["nightly"]
     assert outcome.result("list restores")["restores"] == []

@@ -17,19 +17,19 @@ import yaml
 from tests.harness.gce_vms import VmWorld
 from tests.harness.gce_worlds import OTHER_ZONE
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Playbooks, play
+from tests.harness.playbooks import WarmPlaybooks, play
 from tests.simulator.server import running_simulator
 
 STEPS = ("Create", "Create again", "Change", "Change again", "Delete", "Delete again")
 
 
 @pytest.mark.parametrize("module", ["backup", "restore"])
-def test_twelve_steps(playbooks: Playbooks, vm_world: VmWorld, module: str) -> None:
+def test_twelve_steps(warm_playbooks: WarmPlaybooks, vm_world: VmWorld, module: str) -> None:
     before = vm_world.contents("web-1")
     kept = set(vm_world.names("disks"))
     vm_world.watch(given_up=sorted(kept))
     variables = {"simulator_control": f"{vm_world.simulator.url}/_control", "name_prefix": "it"}
-    outcome = playbooks.run([play(roles=[f"{module}_gce"])], environ=vm_world.environment, variables=variables)
+    outcome = warm_playbooks.run([play(roles=[f"{module}_gce"])], environ=vm_world.environment, variables=variables)
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     played = [entry["task"].partition(" : ")[2] for entry in outcome.tasks if entry["action"] == f"multicloud.recovery.{module}"]
     assert [name for name in played if ": " in name] == [f"{mode}: {step}" for step in STEPS for mode in ("In check mode", "For real")]
@@ -123,7 +123,7 @@ def _task(example: dict[str, Any], changed: bool, truth: str) -> list[dict[str, 
 
 
 @pytest.mark.parametrize("module", ["backup", "restore"])
-def test_examples_run_as_they_stand(playbooks: Playbooks, modules: Modules, tmp_path: Path, module: str) -> None:
+def test_examples_run_as_they_stand(warm_playbooks: WarmPlaybooks, modules: Modules, tmp_path: Path, module: str) -> None:
     source = importlib.import_module(f"ansible_collections.multicloud.recovery.plugins.modules.{module}").EXAMPLES
     places = {"/etc/ansible/shop-production.json": tmp_path / "key.json", "/var/backups/manifests": tmp_path / "manifests"}
     for shown_place, place in places.items():
@@ -143,7 +143,7 @@ def test_examples_run_as_they_stand(playbooks: Playbooks, modules: Modules, tmp_
         del environ["GCP_ACCESS_TOKEN"]
         variables = {"manifests": str(tmp_path / "manifests"), "disks": str(tmp_path / "disks.json")}
         tasks = [task for example in shown for task in _task(example, *EXAMPLES[module][example["name"]])]
-        outcome = playbooks.run([play(*tasks)], environ=environ, variables=variables)
+        outcome = warm_playbooks.run([play(*tasks)], environ=environ, variables=variables)
         assert outcome.code == 0, outcome.stdout + outcome.stderr
         assert world.violations() == []
         assert world.contents("web-1") == before

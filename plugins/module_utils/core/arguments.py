@@ -175,11 +175,11 @@ def _mistyped(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
 
 
 def _no_secrets(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
-    """A problem for each secret that is too short to be hidden, and therefore none."""
+    """A problem for each secret that is too short to be masked: every message holds its characters."""
     for name, option in known.items():
         value = task[name]
         if option.secret and isinstance(value, (str, int)) and str(value) and is_too_short(str(value)):
-            yield f"{name} is {'no secret of one or two characters' if str(value).strip() else 'blank'}: give the whole value."
+            yield f"{name} has only one or two characters, too few for a secret." if str(value).strip() else f"{name} is blank."
 
 
 def _missing(task: Task, known: Mapping[str, Option], selectors: Collection[str]) -> Iterable[str]:

@@ -23,7 +23,7 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 20.0
 
 # The time between two requests of all threads together, once the provider has asked to slow down.
-_FIRST_INTERVAL_S = 0.02
+_FIRST_INTERVAL_S = 0.005
 _LONGEST_INTERVAL_S = 2.0
 # The share of refusals among the last answers (about ten) above which all slow down, and below which all speed up again. In between, a
 # provider that refuses one request in three whatever the pace is not asked ever more slowly.

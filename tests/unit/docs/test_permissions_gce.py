@@ -313,7 +313,8 @@ def differences(table: Iterable[Row], used: Iterable[tuple[Scenario, Needed]]) -
 
 
 def test_table_names_what_the_requests_need_and_no_more(used: list[tuple[Scenario, Needed]]) -> None:
-    assert differences(rows(PAGE.read_text()), used) == []
+    wrong = differences(rows(PAGE.read_text()), used)
+    assert not wrong, "\n".join(wrong)
     ways = {(row.module, row.operation, way) for row in rows(PAGE.read_text()) for way in row.ways}
     gone = {(scenario.module, scenario.operation, way) for scenario, _wanted in used for way in ("every", *scenario.ways)}
     assert ways == gone

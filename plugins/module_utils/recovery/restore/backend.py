@@ -17,9 +17,10 @@ from ...core.waiter import Waiter
 from ..fleet import check_choice, target_task, targets_of
 from ..model import Strategy
 from ..provider import Provider
+from .case import LONGEST_NAME
 from .delete import RestoreDeletion
 from .found import Restore, Restores
-from .plan import LONGEST_NAME, RestorePlanner
+from .plan import RestorePlanner
 from .records import record_of
 from .source import check_ways
 

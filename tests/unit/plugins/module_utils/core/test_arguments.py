@@ -399,16 +399,13 @@ def test_text_that_selects_nothing_may_have_lines() -> None:
 # Secrets that are none
 
 
-@pytest.mark.parametrize(
-    ("value", "said"), [(" ", "key is blank"), ("\n \t", "key is blank"), ("a", "no secret of one or two characters"), ("ab\n", "no secret")]
-)
+@pytest.mark.parametrize(("value", "said"), [(" ", "key is blank"), ("\n \t", "key is blank"), ("a", "key has only one"), ("ab\n", "key has only one")])
 @pytest.mark.parametrize("source", ["option", "environment"])
 def test_secret_that_is_too_short_is_refused_and_not_registered(value: str, said: str, source: str) -> None:
     environ = {**ALPHA_ENVIRONMENT, **({"ALPHA_KEY": value} if source == "environment" else {})}
     given = {"key": value} if source == "option" else {}
     message = problem_of({**CREATE_ONE, **given}, environ)
-    assert said in message
-    assert message.startswith("key is ")
+    assert message.startswith(said)
 
 
 def test_secret_that_is_given_empty_counts_as_not_given() -> None:

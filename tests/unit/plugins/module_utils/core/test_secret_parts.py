@@ -101,7 +101,11 @@ def test_secret_parts_are_found_at_any_depth(controller: Controller, depth: str)
 def test_secret_that_is_too_short_masks_nothing_and_is_not_shown(controller: Controller, token: str, operation: str) -> None:
     ended = controller.run({"fake": Backend}, operation=operation, name="a cab", token=token)
     assert ended.exit_code == 1
-    expected = "token is " if operation == CREATE else "value of operation must be one of: CREATE, DELETE, INSPECT_ONE, INSPECT_ALL, got: MAKE"
+    expected = (
+        'Failed to create restore "a cab": token '
+        if operation == CREATE
+        else "value of operation must be one of: CREATE, DELETE, INSPECT_ONE, INSPECT_ALL, got: MAKE"
+    )
     assert expected in ended.result["msg"]
     arguments = ended.result["invocation"]["module_args"]
     assert (arguments["token"], arguments["name"]) == ("VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "a cab")

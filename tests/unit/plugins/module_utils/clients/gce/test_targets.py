@@ -105,7 +105,7 @@ def test_brake_of_one_target_slows_the_others() -> None:
         assert made.clock.pauses == [0.5]
         for _time in range(3):
             second.get_snapshot("s")
-    assert made.clock.pauses[1:] == [pytest.approx(0.02)] * 3
+    assert made.clock.pauses[1:] == [pytest.approx(0.005)] * 3
 
 
 def test_retry_after_holds_all_targets_while_everything_is_refused() -> None:

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plans of a restore in place, and of the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ....core.errors import Conflict, NotFound
+from ....core.plan import Plan
+from ...model import Device, Identity, Machine, Strategy
+from ...provider import Intent
+from .. import words
+from ..case import RestoreCase
+from ..devices import DevicePlanner, in_the_way
+from ..disks import RestoreDisks
+from ..found import Restore
+from ..preflight import about_disks, about_machine
+from ..records import record_of
+from ..steps import LOCKING
+from .assembly import Assembly, Looks
+from .exchange import Exchange
+from .give_up import give_up_unfinished, is_untouched
+
+
+class ExchangePlanner:
+    """Plans the exchange of disks of a VM that is there."""
+
+    def __init__(self, case: RestoreCase, assembly: Assembly, again: Callable[[], Plan]) -> None:
+        self._case, self._assembly, self._again = case, assembly, again
+
+    def in_place(self, begun: Restore | None) -> Plan:
+        case = self._case
+        machine, identity = case.existing(), case.identity(Strategy.IN_PLACE)
+        looks: Looks = []
+        known = begun.begun if begun else ()
+        if begun and not known and begun.under_way and not self._has_all(machine):
+            known = case.wait_for_list()
+        devices = known or self._assembly.devices(lambda: DevicePlanner(case.task, case.target, identity).of_machine(machine, case.source, whole=False), looks)
+        message = words.in_place(case.target, case.source, devices, case.wanted(case.was_on()))
+        return self._exchange(machine, identity, devices, looks, message, begun=bool(known))
+
+    def _has_all(self, machine: Machine) -> bool:
+        return all(machine.device(device) for device in self._case.source.points)
+
+    def _exchange(
+        self,
+        machine: Machine,
+        identity: Identity,
+        devices: Sequence[Device],
+        looks: Looks,
+        message: words.Words,
+        *,
+        begun: bool,
+    ) -> Plan:
+        case = self._case
+        wanted, strategy = case.wanted(case.was_on()), Strategy(identity.strategy)
+        others = in_the_way(case.target, devices, machine)
+        if begun and others:
+            raise Conflict(
+                f'{case.target} has other disks than when the restore "{case.name}" began: {", ".join(others)}. Nothing was changed. Choose another name.'
+            )
+        intent = Intent(case.task, case.target.name, strategy, machine, devices=devices, stops=wanted.was_on)
+        resumed = begun or case.look.claim is not None
+        looks += [
+            partial(about_machine, case.provider, machine, wanted, resumed=resumed),
+            partial(about_disks, case.target, RestoreDisks(case.target, identity, devices), wanted, going_back=strategy is Strategy.ROLLBACK),
+            *case.provider.extras.findings(intent),
+        ]
+        self._assembly.check(looks)
+        route = Exchange(case.target, identity, devices, wanted, intent, going_back=strategy is Strategy.ROLLBACK)
+        return self._assembly.plan((), route.steps(), identity, devices, wanted, message)
+
+    def rollback(self) -> Plan:
+        case = self._case
+        wanted_back = case.task["rollback_of"]
+        case.refuse_held()
+        machine = case.existing()
+        before = next(iter(case.restores.find(wanted_back, case.target.name)), None)
+        if before is None:
+            named = ", ".join(one.name for one in case.known if one.name) or "none"
+            raise NotFound(f'rollback_of: {case.target} has no restore "{wanted_back}". Its restores: {named}.')
+        before = replace(before, machine=machine)
+        identity, current = case.identity(Strategy.ROLLBACK), case.look.restore
+        if current and current.complete and current.current:
+            record = record_of(current)
+            return Plan(after=record, why_unchanged=f'Restore "{current.name}" was completed. A new name restores again')
+        if current and current.complete and case.task["name"]:
+            raise Conflict(f'the restore "{current.name}" was completed, and {case.target} has gone on since. Nothing was changed. Choose another name.')
+        if not before.complete and is_untouched(before):
+            plan = give_up_unfinished(case.target, case.lock, before, case.name, case.was_on(), case.task, under_lock=case.under_lock)
+            return plan if case.under_lock else replace(plan, replan=self._again, replan_after=LOCKING)
+        looks: Looks = []
+        half_way = current if current and current.under_way else None
+        devices = self._assembly.devices(lambda: DevicePlanner(case.task, case.target, identity).of_rollback(before, machine, half_way, case.known), looks)
+        if not devices and not looks:
+            record = record_of(current) if current else record_of(replace(before, name=case.name))
+            return Plan(after=record, why_unchanged=f'{case.target} has the disks from before the restore "{before.name}" already')
+        message = words.going_back(case.target, before, devices, case.wanted(case.was_on()))
+        return self._exchange(machine, identity, devices, looks, message, begun=False)
