@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,15 +20,12 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome i
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Backend, perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import naming, target
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup import delete, members
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup import plan as backup_plan
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import target
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup.backend import BackupBackend
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import Claim
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import Lock, LockPlace
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Attachment, Disk, Machine, Power, Ref
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore import source
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore.backend import RestoreBackend
 
 from tests.unit.plugins.module_utils.recovery.cloud import STATUSES, Cloud, Killed, Process, Script
@@ -112,7 +110,9 @@ def _all_ended(finished: Iterable[Finished], return_when: str) -> _Ended:
     return _Ended(list(finished))
 
 
-_BY_THE_CLOCK = [*((module, "datetime", Clocked) for module in (members, delete, backup_plan, source, naming)), (target, "Lock", ProcessLock)]
+# Whatever of the engine asks what time it is asks the cloud's clock.
+_ENGINE = sorted(name for name in sys.modules if name.startswith(target.__name__.rpartition(".")[0]))
+_BY_THE_CLOCK = [*((sys.modules[name], "datetime", Clocked) for name in _ENGINE if hasattr(sys.modules[name], "datetime")), (target, "Lock", ProcessLock)]
 _INLINE = [(core_steps, "ThreadPoolExecutor", InlinePool), (core_steps, "wait_for", _all_ended)]
 
 
