@@ -97,6 +97,9 @@ class DevicePlanner:
         if not incoming or absent:
             what = f"the disks from before it are gone: {', '.join(absent)}" if absent else "nothing of what was before it is kept any more"
             raise Conflict(f'VM "{before.vm}" cannot go back to before the restore "{before.name}": {what}. {states_kept(known)} Nothing was changed.')
+        if len(incoming) < before.expected:
+            kept = f"{len(incoming)} of its {before.expected} disks from before are kept ({', '.join(disk.name for disk in incoming.values() if disk)})"
+            raise Conflict(f'VM "{before.vm}" cannot go back to before the restore "{before.name}": only {kept}. {states_kept(known)} Nothing was changed.')
         there = {device: disk for device, disk in incoming.items() if disk and (current or disk.ref not in machine.disks)}
         ours = self._provider.machines.ref(before.vm)
         used = [f"{disk.name} by {', '.join(map(_last, disk.used_by))}" for disk in there.values() if set(disk.used_by) - {ours}]

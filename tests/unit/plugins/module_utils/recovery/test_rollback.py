@@ -1,0 +1,65 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Going back: to the very disks that a restore took off, each under its own device, whatever was restored before and after."""
+
+from __future__ import annotations
+
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk
+
+from tests.unit.plugins.module_utils.recovery.bench import Bench
+from tests.unit.plugins.module_utils.recovery.judge import wrongs
+from tests.unit.plugins.module_utils.recovery.routes import killed_half_way, lost, restored
+
+
+def kept_by(bench: Bench, restore: str) -> list[str]:
+    """The refs of the disks that a restore took off."""
+    return [ref for ref, disk in bench.every(Disk).items() if disk.marks.get(marks.REPLACED_BY) == restore]
+
+
+def test_rollback_of_a_rollback_finds_its_disks_when_the_vm_was_built_again_before() -> None:
+    """The disks that came back were made for a VM that was gone: their notes know of no disk before them."""
+    bench = lost()
+    assert bench.restore(name="built").ok
+    bench.write("three")
+    assert bench.restore(name="r1").ok
+    bench.write("four")
+    assert bench.restore(rollback_of="r1").ok
+    bench.write("five")
+    ran = bench.restore(rollback_of="rollback-of-r1").ok
+    assert set(bench.contents().values()) == {"four"}
+    assert wrongs(ran, bench) == []
+
+
+def test_rollback_brings_back_no_disk_of_another_state_for_one_that_is_gone() -> None:
+    """The disks that came back were made by an earlier restore: what those replaced is not what the rollback replaced."""
+    bench = restored()
+    assert bench.restore(name="r2").ok
+    bench.write("four")
+    assert bench.restore(rollback_of="r2").ok
+    bench.write("five")
+    gone = kept_by(bench, "rollback-of-r2")[1]
+    bench.cloud.put(gone, None)
+    ran = bench.restore(rollback_of="rollback-of-r2")
+    assert set(bench.contents().values()) == {"five"}
+    assert ran.error is not None
+    assert "only 2 of its 3 disks from before are kept" in ran.message
+    assert ran.sent == []
+
+
+def test_rollback_to_a_state_of_which_only_a_part_is_kept_is_refused() -> None:
+    """A rollback that began half-way has taken off one disk only: with it the VM would run on disks of two states."""
+    bench = killed_half_way()
+    assert bench.restore(rollback_of="r1").ok
+    ran = bench.restore(rollback_of="rollback-of-r1")
+    assert ran.error is not None
+    assert ran.sent == []
+    assert set(bench.contents().values()) == {"two"}
+
+
+def test_record_of_a_rollback_tells_nothing_of_what_an_earlier_restore_replaced() -> None:
+    bench = restored()
+    assert bench.restore(name="r2").ok
+    record = bench.restore(rollback_of="r2").ok["restore"]
+    assert {disk["old_disk"] for disk in record["disks"]} <= {"", *kept_by(bench, "rollback-of-r2")}
