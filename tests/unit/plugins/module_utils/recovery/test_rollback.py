@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench
+from tests.unit.plugins.module_utils.recovery.cloud import Fault
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import killed_half_way, lost, restored
+from tests.unit.plugins.module_utils.recovery.routes import at, gone_back, killed_half_way, lost, middle_restore_given_up, restored
 
 
 def kept_by(bench: Bench, restore: str) -> list[str]:
@@ -63,3 +65,21 @@ def test_record_of_a_rollback_tells_nothing_of_what_an_earlier_restore_replaced(
     assert bench.restore(name="r2").ok
     record = bench.restore(rollback_of="r2").ok["restore"]
     assert {disk["old_disk"] for disk in record["disks"]} <= {"", *kept_by(bench, "rollback-of-r2")}
+
+
+def test_device_whose_name_is_no_mark_keeps_it_when_a_rollback_goes_on_without_it() -> None:
+    """The process died when it had taken the disk off: the VM does not tell the name any more."""
+    bench = gone_back()
+    devices = list(bench.contents())
+    assert bench.restore(rollback_of="rollback-of-r1", script=at("detaching data", Fault.KILLED_BEFORE)).killed
+    assert bench.restore(rollback_of="rollback-of-r1").ok
+    assert list(bench.contents()) == devices
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_rollback_goes_on_when_disks_that_came_back_were_recorded_in_part(number: int) -> None:
+    bench = middle_restore_given_up()
+    stopped_at = ("marking web-0", "marking web-1", "marking web-2")[number - 1]
+    assert not bench.restore(rollback_of="r1", script=at(stopped_at, Fault.REFUSED)).succeeded
+    assert bench.restore(rollback_of="r1").ok
+    assert set(bench.contents().values()) == {"two"}
