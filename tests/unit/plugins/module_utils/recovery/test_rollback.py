@@ -12,7 +12,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model
 from tests.unit.plugins.module_utils.recovery.bench import Bench
 from tests.unit.plugins.module_utils.recovery.cloud import Fault
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import at, gone_back, killed_half_way, lost, middle_restore_given_up, restored
+from tests.unit.plugins.module_utils.recovery.routes import at, gone_back, killed_before_the_stop, killed_half_way, lost, middle_restore_given_up, restored
 
 
 def kept_by(bench: Bench, restore: str) -> list[str]:
@@ -83,3 +83,25 @@ def test_rollback_goes_on_when_disks_that_came_back_were_recorded_in_part(number
     assert not bench.restore(rollback_of="r1", script=at(stopped_at, Fault.REFUSED)).succeeded
     assert bench.restore(rollback_of="r1").ok
     assert set(bench.contents().values()) == {"two"}
+
+
+def test_second_run_of_a_rollback_finds_nothing_to_do_although_the_restore_is_forgotten() -> None:
+    bench = restored()
+    assert bench.restore(rollback_of="r1", old_disks="delete").ok
+    again = bench.restore(rollback_of="r1").ok
+    assert not again.changed
+
+
+@pytest.mark.parametrize("stopped_at", ["marking web-boot-ff801d705f", "marking web-data-d161e71bdd"])
+def test_rollback_goes_on_when_nothing_is_left_of_the_restore_that_it_went_back_from(stopped_at: str) -> None:
+    bench = middle_restore_given_up()
+    assert not bench.restore(rollback_of="r1", script=at(stopped_at, Fault.REFUSED, number=2)).succeeded
+    assert bench.restore(rollback_of="r1").ok
+    assert bench.restore(name="r9").ok
+
+
+def test_giving_up_an_unfinished_restore_is_finished_when_only_the_lock_was_left() -> None:
+    bench = killed_before_the_stop()
+    assert not bench.restore(rollback_of="r1", script=at("marking web", Fault.REFUSED, number=5)).succeeded
+    assert bench.restore(rollback_of="r1").ok
+    assert bench.restore(name="r9").ok
