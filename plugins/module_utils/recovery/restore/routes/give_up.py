@@ -15,7 +15,7 @@ from ....core.plan import Plan, Progress, Step
 from ... import marks
 from ...lock.claim import claim_marks
 from ...lock.lock import Lock
-from ...model import Disk, Identity, Machine, Moment, Ref, Strategy
+from ...model import Disk, Identity, Machine, Moment, Power, Ref, Strategy
 from ...provider import Intent
 from ...target import Target
 from ..disks import RestoreDisks
@@ -108,7 +108,9 @@ class GiveUp:
         return chained(steps)
 
     def lock_step(self, lock: Lock) -> Step:
-        return _locking(self.target, lock, False, self.restore)
+        machine = self.restore.machine
+        # Whoever follows a run that dies takes over what it noted.
+        return _locking(self.target, lock, machine is not None and machine.power is Power.ON, self.restore)
 
     @property
     def _disks(self) -> RestoreDisks:
