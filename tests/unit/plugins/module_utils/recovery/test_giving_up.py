@@ -28,10 +28,11 @@ def test_copy_whose_deletion_was_interrupted_is_deleted_by_the_next_run(disk: st
     assert not [ref for ref in bench.cloud.things if "copy" in ref]
 
 
+@pytest.mark.parametrize("fault", [Fault.KILLED_SLOW, Fault.LOST_SLOW, Fault.STUCK])
 @pytest.mark.parametrize("words", ["deleting VM copy", "deleting disk copy-boot", "deleting disk copy-data"])
-def test_deletion_that_is_still_under_way_is_waited_for_by_the_next_run(words: str) -> None:
+def test_deletion_that_is_still_under_way_is_waited_for_by_the_next_run(words: str, fault: Fault) -> None:
     bench = copied()
-    assert give_up_copy(bench, at(words, Fault.KILLED_SLOW)).killed
+    assert not give_up_copy(bench, at(words, fault)).succeeded
     assert give_up_copy(bench).ok
     bench.cloud.settle(everything=True)
     assert not [ref for ref in bench.cloud.things if "copy" in ref]
