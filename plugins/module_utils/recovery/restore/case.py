@@ -11,7 +11,7 @@ from functools import cached_property
 from ...core.arguments import Task
 from ...core.errors import Conflict, NotFound
 from ...core.waiter import Waiter
-from ..lock.claim import RESTORING, SAVING, Claim
+from ..lock.claim import GIVING_UP, RESTORING, SAVING, Claim
 from ..lock.lock import Lock
 from ..model import Device, Identity, Machine, Power, Ref, Strategy
 from ..naming import fitting_name
@@ -119,7 +119,8 @@ class RestoreCase:
 
     def may_follow(self, claim: Claim) -> bool:
         mine = {RESTORING + self.name, RESTORING + (self.task["rollback_of"] or self.name)}
-        return claim.purpose in mine or claim.purpose.startswith(SAVING)
+        # A backup, or a deletion of a restore, that died has changed nothing that a restore builds on.
+        return claim.purpose in mine or claim.purpose.startswith((SAVING, GIVING_UP))
 
     @property
     def lock(self) -> Lock:

@@ -38,6 +38,10 @@ class RestoreDeletion:
         target.carriers = [disk.ref for disk in (*restore.old, *restore.new)]
         lock = target.lock_for(GIVING_UP + restore.name, self._task["lock_ttl"], lambda claim: claim.purpose == GIVING_UP + restore.name)
         claim = target.claim()
+        if self._begun(target, restore) and not self._under_lock and target.unfinished():
+            # What a dead run of this deletion has asked for may take the lock's carrier away, so it is seen to its end first.
+            target.settle()
+            return self.plan(self._find())
         held = [Finding(f"{target} is held by {claim.holder}; run again when that has ended.")] if claim and self._is_others(claim, restore) else []
         decide([*held, *self._findings(restore, target)], (), self._task.warn)
         route = GiveUp(target, restore, bool(self._task["delete_vm"]))
@@ -73,7 +77,9 @@ class RestoreDeletion:
         tags = self._provider.marks.check_tags(self._task["tags"])
         if any(disk.tags.get(key) != value for disk in restore.new for key, value in tags.items()):
             yield Finding(f"its disks do not carry the labels {tags}, so it is not what was meant to be deleted.")
-        if not restore.complete and not self._under_lock and not self._begun(target, restore):
+        # Without its VM a copy is not complete any more, and can only be deleted as a whole.
+        half_deleted = self._begun(target, restore) or self._task["delete_vm"] and restore.machine is None
+        if not restore.complete and not self._under_lock and not half_deleted:
             yield Finding("it is not complete. Run it again to finish it, or give it up with rollback_of.")
         for disk in restore.old:
             if disk.used_by:

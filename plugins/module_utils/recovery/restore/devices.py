@@ -92,11 +92,14 @@ class DevicePlanner:
         ``current`` is this restore when an earlier run has begun it: then all its devices are given. Raises Conflict naming what is missing,
         or in use elsewhere, and which states can be gone back to.
         """
-        incoming = self._incoming(before, machine, current)
+        incoming = self._incoming(before, machine, current, known)
         absent = [name for name, disk in incoming.items() if disk is None]
         if not incoming or absent:
             what = f"the disks from before it are gone: {', '.join(absent)}" if absent else "nothing of what was before it is kept any more"
             raise Conflict(f'VM "{before.vm}" cannot go back to before the restore "{before.name}": {what}. {states_kept(known)} Nothing was changed.')
+        if len(incoming) < before.expected:
+            kept = f"{len(incoming)} of its {before.expected} disks from before are kept ({', '.join(disk.name for disk in incoming.values() if disk)})"
+            raise Conflict(f'VM "{before.vm}" cannot go back to before the restore "{before.name}": only {kept}. {states_kept(known)} Nothing was changed.')
         there = {device: disk for device, disk in incoming.items() if disk and (current or disk.ref not in machine.disks)}
         ours = self._provider.machines.ref(before.vm)
         used = [f"{disk.name} by {', '.join(map(_last, disk.used_by))}" for disk in there.values() if set(disk.used_by) - {ours}]
@@ -112,7 +115,7 @@ class DevicePlanner:
         planned = Planned(disk.ref, disk.name, attachment.device, disk.marks, disk.tags)
         return Device(attachment.of(now.disk if now and now.disk != disk.ref else taken_off), planned, source=disk.ref)
 
-    def _incoming(self, before: Restore, machine: Machine, current: Restore | None) -> dict[str, Disk | None]:
+    def _incoming(self, before: Restore, machine: Machine, current: Restore | None, known: Sequence[Restore]) -> dict[str, Disk | None]:
         """Device (or the name of a disk that is gone) to the disk that the VM had before: as the old disks tell, else as the new disks' notes do."""
         back = {disk.marks.get(marks.DEVICE, ""): disk for disk in (*(current.new if current else ()), *before.old)}
         found: dict[str, Disk | None] = {}
@@ -123,11 +126,15 @@ class DevicePlanner:
                 marked = self._ours(self._target.disk(device.old), before.vm)
             if device.old:
                 found[device.name if marked else _last(device.old)] = marked
-        names = [one.device for one in machine.attached]
         for value, disk in back.items():
-            own = attached_before(self._provider, disk, [*names, value])
-            found[own.device if own else value] = disk
+            found[self._named(value, machine, known)] = disk
         return found
+
+    def _named(self, value: str, machine: Machine, known: Sequence[Restore]) -> str:
+        """The device that a mark stands for: its name may be no legal mark, and the VM may not have it at the moment."""
+        notes = [noted(self._provider, disk) for restore in known for disk in (*restore.new, *restore.old)]
+        names = [*(one.device for one in machine.attached), *(device.name for device in notes if device)]
+        return next((name for name in names if self._provider.marks.value(name) == value), value)
 
     def _ours(self, disk: Disk | None, vm: str) -> Disk | None:
         """The disk when it is one of this VM's: another one may have its name by now."""

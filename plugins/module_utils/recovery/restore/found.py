@@ -112,7 +112,8 @@ class Restore:
         return devices if len(devices) == self.expected > 0 and self.strategy != Strategy.ROLLBACK else ()
 
     def _noted(self, disk: Disk) -> Device | None:
-        return noted(self.provider, disk)
+        # A disk that came back was made by an earlier restore, and its note tells what that one replaced.
+        return noted(self.provider, disk) if disk.note.get("restore") == self.name else None
 
 
 def noted(provider: Provider, disk: Disk) -> Device | None:

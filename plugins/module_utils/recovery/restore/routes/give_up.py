@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +13,10 @@ from ....core.arguments import Task
 from ....core.errors import Conflict
 from ....core.plan import Plan, Progress, Step
 from ... import marks
+from ...gate import Gate
 from ...lock.claim import claim_marks
 from ...lock.lock import Lock
-from ...model import Disk, Identity, Machine, Moment, Ref, Strategy
+from ...model import Disk, Identity, Machine, Moment, Power, Ref, Strategy
 from ...provider import Intent
 from ...target import Target
 from ..disks import RestoreDisks
@@ -25,6 +26,7 @@ from .replace import drop_unused
 
 _OF_THIS = (marks.RESTORE, marks.BACKUP, marks.PARTS, marks.STRATEGY, marks.MANIFEST, marks.ATTEMPT, marks.SOURCE_VM)
 # A disk that a later restore keeps is found by these.
+_FOUND_BY = (marks.RESTORE, marks.VM, marks.PLACE)
 _NOTES = (*_OF_THIS, marks.VM, marks.PLACE, marks.DEVICE, *claim_marks(None))
 
 
@@ -92,23 +94,25 @@ class GiveUp:
     delete_vm: bool
 
     def steps(self) -> tuple[Step, ...]:
-        """The steps under the lock."""
+        """The steps under the lock. What was asked to be deleted stays so, and the lock says to the next run that it was begun."""
         restore, target = self.restore, self.target
         steps: list[Step] = []
         if self.delete_vm:
             if restore.machine is not None:
                 gone: Callable[[], Progress] = lambda: Progress.NO if target.get() else Progress.DONE  # noqa: E731
-                steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=gone))
-            steps.append(Step("delete disks", do=partial(self._delete, [disk.ref for disk in restore.new])))
+                steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=gone, point_of_no_return=True))
+            steps.append(Step("delete disks", do=partial(self._delete, [disk.ref for disk in restore.new]), point_of_no_return=True))
         if restore.old:
-            steps.append(Step("delete old disks", do=partial(self._delete, [disk.ref for disk in restore.old])))
+            steps.append(Step("delete old disks", do=partial(self._delete, [disk.ref for disk in restore.old]), point_of_no_return=True))
         if not self.delete_vm:
             steps.append(Step("remove notes", do=self._forget))
         steps.append(Step(UNLOCKING, do=self._unlock))
         return chained(steps)
 
     def lock_step(self, lock: Lock) -> Step:
-        return _locking(self.target, lock, False, self.restore)
+        machine = self.restore.machine
+        # Whoever follows a run that dies takes over what it noted.
+        return _locking(self.target, lock, machine is not None and machine.power is Power.ON, self.restore)
 
     @property
     def _disks(self) -> RestoreDisks:
@@ -137,12 +141,18 @@ class GiveUp:
         self._disks.delete(last)
 
     def _forget(self) -> None:
-        """Take our marks off the disks that stay: they are the VM's own now."""
+        """Take our marks off the disks that stay: they are the VM's own now. One stays to be found by, until the lock is given up."""
         # What an earlier run was about to write must not come after it.
         disks: list[Disk] = [disk for disk in self.target.found([one.ref for one in (*self.restore.new, *self.restore.earlier)]) if disk]
         self.target.settle([disk.ref for disk in disks])
-        wanted = [(partial(self.target.disk, disk.ref), dict.fromkeys(_OF_THIS if marks.REPLACED_BY in disk.marks else _NOTES)) for disk in disks]
+        wanted = [(partial(self.target.disk, disk.ref), self._without(disk, _FOUND_BY if disk is disks[0] else ())) for disk in disks]
         self.target.gate.mark_all(wanted)
+
+    @staticmethod
+    def _without(disk: Disk, kept: Collection[str] = ()) -> dict[str, None]:
+        """The changes that take our marks off a disk, but for ``kept``."""
+        names = _OF_THIS if marks.REPLACED_BY in disk.marks else _NOTES
+        return dict.fromkeys(name for name in names if name not in kept)
 
     def _unlock(self) -> None:
         lock, carrier = self.target.lock, self.target.carrier()
@@ -152,6 +162,14 @@ class GiveUp:
             lock.release({marks.RESTORE: None})
         else:
             lock.release()
+        if not self.delete_vm:
+            self._forget_the_last()
+
+    def _forget_the_last(self) -> None:
+        """Nobody holds the VM any more, and nothing but a note of what is no more is changed."""
+        gate = Gate(self.target.waiter, self.target.provider.marks)
+        there = [disk for disk in self.target.found([one.ref for one in (*self.restore.new, *self.restore.earlier)]) if disk]
+        gate.mark_all([(partial(self.target.disk, disk.ref), self._without(disk)) for disk in there if disk.marks.get(marks.RESTORE) == self.restore.name])
 
 
 def _names(disks: Sequence[Disk]) -> str:

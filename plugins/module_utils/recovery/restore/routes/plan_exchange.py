@@ -79,18 +79,21 @@ class ExchangePlanner:
         wanted_back = case.task["rollback_of"]
         case.refuse_held()
         machine = case.existing()
-        before = next(iter(case.restores.find(wanted_back, case.target.name)), None)
-        if before is None:
-            named = ", ".join(one.name for one in case.known if one.name) or "none"
-            raise NotFound(f'rollback_of: {case.target} has no restore "{wanted_back}". Its restores: {named}.')
-        before = replace(before, machine=machine)
+        found = next(iter(case.restores.find(wanted_back, case.target.name)), None)
         identity, current = case.identity(Strategy.ROLLBACK), case.look.restore
-        if current and current.complete and current.current:
+        # A rollback that gave up a restore which had changed nothing has no disks: only the VM tells of it.
+        if current and current.complete and (current.current or not (found or current.new)):
             record = record_of(current)
             return Plan(after=record, why_unchanged=f'Restore "{current.name}" was completed. A new name restores again')
+        if found is None and not (current and current.under_way):
+            named = ", ".join(one.name for one in case.known if one.name) or "none"
+            raise NotFound(f'rollback_of: {case.target} has no restore "{wanted_back}". Its restores: {named}.')
+        # Of one that an earlier run has almost gone back from nothing may be left but what that run has recorded as its own.
+        before = replace(found, machine=machine) if found else Restore(case.provider, wanted_back, case.target.name, case.provider.place, (), (), machine)
         if current and current.complete and case.task["name"]:
             raise Conflict(f'the restore "{current.name}" was completed, and {case.target} has gone on since. Nothing was changed. Choose another name.')
-        if not before.complete and is_untouched(before):
+        given_up = found is None and current is not None and not current.new
+        if given_up or not before.complete and is_untouched(before):
             plan = give_up_unfinished(case.target, case.lock, before, case.name, case.was_on(), case.task, under_lock=case.under_lock)
             return plan if case.under_lock else replace(plan, replan=self._again, replan_after=LOCKING)
         looks: Looks = []
