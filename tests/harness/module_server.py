@@ -10,19 +10,39 @@ costs a few milliseconds. A request is a line of JSON; the answers are {"id", "p
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
 MODULES = "ansible_collections.multicloud.recovery.plugins.modules"
+OWN = ("ansible_collections.multicloud.recovery.plugins.module_utils", MODULES)
+# What clients import when they are made.
+LIBRARIES = ("_strptime", "requests", "google.cloud.compute_v1", "google.auth.transport.requests", "google.oauth2.credentials", "google.oauth2.service_account")
+REAL_MONOTONIC = time.monotonic
+PROFILES = "ansible.module_utils._internal._json._profiles"
+
+
+def _own_modules() -> Iterator[str]:
+    """Everything of the collection that a module may import, now or when it is needed, and Ansible's way of writing results."""
+    for name in (*OWN, PROFILES):
+        try:
+            package = importlib.import_module(name)
+        except ModuleNotFoundError:
+            # Ansible's own may be elsewhere in another version.
+            continue
+        yield from (found.name for found in pkgutil.walk_packages(package.__path__, f"{name}."))
 
 
 def run_module(request: dict[str, Any]) -> None:
@@ -48,10 +68,31 @@ def run_module(request: dict[str, Any]) -> None:
     os._exit(code)
 
 
-class ModuleServer:
-    """Forks, reaps and reports."""
+def speed_up(factor: float) -> None:
+    """Let time pass faster for all Python code of this process and its forks: clocks run ahead, and sleeps and waits with a limit are shorter.
 
-    def __init__(self) -> None:
+    Sockets keep the real time, as does whoever is at their other end.
+    """
+    monotonic, sleep, wait = REAL_MONOTONIC, time.sleep, threading.Condition.wait
+    began = monotonic()
+
+    def fast_monotonic() -> float:
+        return began + (monotonic() - began) * factor
+
+    def shorter_wait(self: threading.Condition, timeout: float | None = None) -> bool:
+        return wait(self, None if timeout is None else timeout / factor)
+
+    time.monotonic = fast_monotonic
+    time.sleep = lambda seconds: sleep(seconds / factor)
+    threading._time = fast_monotonic  # type: ignore[attr-defined]
+    threading.Condition.wait = shorter_wait  # type: ignore[method-assign]
+
+
+class ModuleServer:
+    """Forks, reaps and reports. `speed`: how much faster than the real time passes for the modules."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
         # Standard output is the module's in a fork; the answers go out through a descriptor that forks close.
         self._answers = os.dup(1)
         os.dup2(2, 1)
@@ -64,13 +105,12 @@ class ModuleServer:
         """Until the standard input ends; then what still runs is killed."""
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        for name in (
-            "requests",
-            "google.cloud.compute_v1",
-            "google.auth.transport.requests",
-            *(f"{MODULES}.{name}" for name in ("backup", "restore", "snapshot")),
-        ):
+        if self._speed != 1.0:
+            speed_up(self._speed)
+        for name in (*LIBRARIES, *_own_modules()):
             importlib.import_module(name)
+        # The collector of a fork would touch, and so copy, all of it.
+        gc.freeze()
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
@@ -100,7 +140,7 @@ class ModuleServer:
             for number in (self._answers, self._wake_read, self._wake_write):
                 os.close(number)
             run_module(request)
-        self._running[pid] = (request["id"], time.monotonic())
+        self._running[pid] = (request["id"], REAL_MONOTONIC())
         self._answer({"id": request["id"], "pid": pid})
 
     def _reap(self) -> None:
@@ -109,7 +149,7 @@ class ModuleServer:
             if pid == 0:
                 return
             number, began = self._running.pop(pid)
-            ended = {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - began, "peak_kib": usage.ru_maxrss}
+            ended = {"status": os.waitstatus_to_exitcode(status), "seconds": (REAL_MONOTONIC() - began) * self._speed, "peak_kib": usage.ru_maxrss}
             self._answer({"id": number, **ended})
 
     def _answer(self, value: dict[str, Any]) -> None:
@@ -119,4 +159,4 @@ class ModuleServer:
 
 
 if __name__ == "__main__":
-    ModuleServer().serve()
+    ModuleServer(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0).serve()
