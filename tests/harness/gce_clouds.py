@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from tests.simulator.clock import Clock
-from tests.simulator.gce import actions, operations
+from tests.simulator.gce import actions, operations, state
 from tests.simulator.gce.store import Project
 from tests.simulator.server import make_service, start
 from tests.simulator.service import Service
@@ -74,6 +74,8 @@ class Clouds:
 class Cloud:
     """One simulated Compute Engine with its one project."""
 
+    zone = ZONE
+
     def __init__(self, clouds: Clouds, service: Service, runner: web.AppRunner, url: str) -> None:
         self.clouds, self.service, self.url = clouds, service, url
         self._runner = runner
@@ -122,7 +124,7 @@ class Cloud:
 
     def all(self, plural: str) -> list[dict[str, Any]]:
         """All resources of a kind, with `place` and `digest`."""
-        return list(self.clouds.call(lambda: copy.deepcopy(self._provider.dump_state(PROJECT)["projects"][PROJECT][plural])))
+        return self.do(lambda project: copy.deepcopy([state.shown(item) for item in project.all(plural)]))
 
     def one(self, plural: str, name: str) -> dict[str, Any] | None:
         """The resource of that name."""

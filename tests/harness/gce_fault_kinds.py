@@ -111,7 +111,7 @@ MUTATION_FAULTS = [
     _ends("stock-out", "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS", 503),
     _ends("DONE with error", "INTERNAL_ERROR", None),
     _ends("DONE with HTTP error", "INVALID_USAGE", 400),
-    Kind("never ends", {"kind": "operation", "never_ends": True}, options={"wait_timeout": 6}),
+    Kind("never ends", {"kind": "operation", "never_ends": True}, options={"wait_timeout": 6, "undo_timeout": 10}),
     Kind("SIGTERM", {"kind": "signal", "signal": "SIGTERM"}, signals=True),
 ]
 READ_FAULTS = [_status("read 503", 503, "backendError", SURVIVES), _status("read 403", 403, "forbidden", OPEN)]

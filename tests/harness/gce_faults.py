@@ -137,17 +137,23 @@ class Stage:
         if self.route.options["operation"] == "DELETE" or self.route.options.get("old_disks") == "delete":
             holders = [item for plural in ("disks", "snapshots") for item in cloud.all(plural)]
             watch["keep_digests"] = [item["digest"] for item in holders if item["name"] not in given_up]
-        cloud.act("watch", zone=ZONE, instance=VM, **watch)
+        cloud.act("watch", zone=ZONE, instance=VM, lock_ttl_s=LOCK_TTL_S / SPEED, **watch)
         return cloud
 
     def start(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> Run:
         """Start the task."""
-        return self._modules.start(self.route.module, {**cloud.options(renewable=renewable), **self.limits, **self.route.options, **options})
+        return self.launch(cloud, renewable=renewable, **options)[1]
+
+    def launch(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> tuple[str, Run]:
+        """Start the task, with other options where some are given (None: without); gives who the run is, and its process."""
+        run, connection = cloud.login(renewable=renewable)
+        every = {**connection, **self.limits, **self.route.options, **options}
+        return run, self._modules.start(self.route.module, {key: value for key, value in every.items() if value is not None})
 
     @property
     def limits(self) -> dict[str, int]:
         """The task's options for time and patience."""
-        limits = {"wait_interval": 1, "wait_timeout": 240, "undo_timeout": 120, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
+        limits = {"wait_interval": 1, "wait_timeout": 120, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
         locks = self.route.module != "snapshot" and self.route.options["operation"] == "CREATE"
         return {**limits, "lock_ttl": LOCK_TTL_S} if locks else limits
 

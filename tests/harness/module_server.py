@@ -82,8 +82,11 @@ def speed_up(factor: float) -> None:
     def shorter_wait(self: threading.Condition, timeout: float | None = None) -> bool:
         return wait(self, None if timeout is None else timeout / factor)
 
+    def shorter_sleep(seconds: float) -> None:
+        sleep(seconds / factor)
+
     time.monotonic = fast_monotonic
-    time.sleep = lambda seconds: sleep(seconds / factor)
+    time.sleep = shorter_sleep  # type: ignore[assignment]
     threading._time = fast_monotonic  # type: ignore[attr-defined]
     threading.Condition.wait = shorter_wait  # type: ignore[method-assign]
 

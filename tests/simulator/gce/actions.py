@@ -10,7 +10,7 @@ digest {disk | snapshot | image | machine_image, zone or region for a disk}: giv
 take_address {address}: an internal address, or alias range, is in use by somebody outside. free_address {address}: not any more.
 watch {zone, instance, old_disks, keep_digests, given_up, lock_label, lock_ttl_s, exempt_devices}: see watch.py; gives {old_disks, keep_digests}.
 permit {token, names}: the run of a token (its short id) may delete what `names` name, as in given_up.
-count_on {names}: a run has ended well; what is there now was there before for every other run, and nobody may delete `names` ("disk:NAME") again.
+count_on {names}: a run has ended well; what is there now was there before for every other run, and `names` ("disk:NAME") even for the one who made them.
 runs {}: gives {short id of a token: the run whose claims were written with it}.
 unwatch {}: ends all watches of the project and forgets the violations.
 violations {}: gives [{kind: mixed_disks|bytes_lost|deleted|no_lock|foreign_lock|power|needed, message, instance, at_s, time}].

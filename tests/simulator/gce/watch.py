@@ -125,7 +125,7 @@ class Watch:
         self.permitted.setdefault(caller, set()).update(names)
 
     def count_on(self, names: Iterable[str]) -> None:
-        """A run has ended well: what is there now was there before for every other, and nobody may delete these, whoever made them."""
+        """A run has ended well: what is there now was there before for every other, and these even for the one who made them."""
         every = [(word, item) for plural, word in KEPT.items() for item in self.project.all(plural)]
         self.later |= {item.id for _word, item in every}
         self.counted |= {item.id for word, item in every if f"{word}:{item.name}" in set(names)}
