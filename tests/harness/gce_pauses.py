@@ -100,6 +100,14 @@ def go_on(cloud: Cloud, paused: Paused, *, cancel: bool = False) -> Result:
     return result
 
 
+def had_finished(log: Iterable[Mapping[str, Any]], case: Pause) -> bool:
+    """Whether the task had done all that it does when it was paused, so that only what it reads for its result was still to come."""
+    hits = keys(log)
+    if case.how != STALL or case.hit not in hits:
+        return False
+    return not any(hit.mutating for hit in hits[hits.index(case.hit) + 1 :])
+
+
 def _let_the_lock_expire(paused: Paused) -> None:
     left_s = paused.since_s + TTL_REAL_S * 1.2 - time.monotonic()
     if paused.reached and left_s > 0:
@@ -170,8 +178,12 @@ class Meetings:
                 cloud.act("permit", token=paused.name, names=[f"disk:{disk}" for disk in on_vm(cloud).values()])
         result = go_on(cloud, paused)
         cell.message, cell.outcome = result.message, _outcome(paused, result, other)
-        done += [] if result.failed else [first]
-        cell.wrong += _words(cloud, f"first ({first})", paused.name, result)
+        if paused.reached and had_finished(stage.log_of(first), case):
+            # What it says is about the time before the other one began.
+            done = [*([] if result.failed else [first]), *done]
+        else:
+            done += [] if result.failed else [first]
+            cell.wrong += _words(cloud, f"first ({first})", paused.name, result)
         cell.wrong += [f"{task} reported success, but in the end {text}" for task in done for text in task.holds(cloud, stage.facts)]
         cell.wrong += cloud.violations()
         cell.state = (cloud.one("instances", VM) or {"status": "absent"})["status"]
@@ -258,14 +270,17 @@ class Takeovers:
         cancel = case.how == LOST
         result = go_on(cloud, paused, cancel=cancel)
         cell.message, cell.outcome, cell.state = result.message, _outcome(paused, result, other), state_of(cloud, stage.before)
-        cell.wrong += _words(cloud, "first", paused.name, result)
+        finished = paused.reached and had_finished(stage.log, case)
+        cell.wrong += [] if finished else _words(cloud, "first", paused.name, result)
         cell.wrong += cloud.violations()
         if case.second == self.SAME:
             cell.wrong += [f"in the end {text}" for text in self._end_problems(cloud)]
         elif result.failed and not other.failed:
             cell.wrong += [f"after the rollback and the failure of the first task {text}" for text in self._back_problems(cloud)]
-        elif not result.failed:
+        elif not result.failed and not finished:
             cell.wrong += [f"the first task reports success, but {text}" for text in stage.route.goal(cloud, stage.before)]
+        elif finished and not other.failed:
+            cell.wrong += [f"after the rollback {text}" for text in self._back_problems(cloud)]
 
     def _restore_name(self) -> str:
         return str(self._stage.route.options.get("name") or f"{VM}-{self._stage.route.options['snapshot_datetime']}")
