@@ -21,7 +21,7 @@ _OTHERS = re.compile(r'(?:VM|[Rr]estore|[Bb]ackup|instance|snapshot|image|rollba
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]*")
 _KEPT = re.compile(r"\b(kept|safe|left alone)\b")
 _DELETED = re.compile(r"\b(deleted|gone|removed)\b")
-_NEGATED = re.compile(r"\b(not|nothing|never|no|cannot|would|could|until|unless|before|old_disks: delete)\b", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(not|nothing|never|no|cannot|would|could|until|unless|old_disks: delete)\b", re.IGNORECASE)
 _NOW = re.compile(r'Now VM "([^"]+)" (?:is (\w+)|(does not exist))')
 
 

@@ -61,6 +61,15 @@ def test_a_claim_binds_the_token_to_its_run(runs: tuple[Run, Run]):
     assert first.act("runs") == {first.id: "aa"}
 
 
+def test_a_token_may_serve_one_run_after_another(runs: tuple[Run, Run]):
+    first, _second = runs
+    for run in ("aa", "bb"):
+        first.claim(f"{run}-s-0")
+        first.do("POST", f"{VM}/setDiskAutoDelete", deviceName="data", autoDelete="false")
+        first.claim(None)
+    assert first.violations() == []
+
+
 DESTRUCTIVE = {
     "stop": ("POST", f"{VM}/stop", None, {}),
     "detachDisk": ("POST", f"{VM}/detachDisk", None, {"deviceName": "data"}),
