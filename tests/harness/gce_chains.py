@@ -118,6 +118,8 @@ class Chain:
                     break
             else:
                 self._reach(cloud, model)
+            # A call that should not have been accepted ends no chain: what comes of it is seen.
+            self.cell.wrong += list(dict.fromkeys(cloud.violations()))
         finally:
             cloud.close()
         self.cell.message = "; ".join(self._told)
@@ -162,7 +164,7 @@ class Chain:
                 break
             if result.value and not any(words in result.message for words in ALIVE):
                 break
-        problems = [*words_wrong(cloud, result, run), *self._judge(cloud, model, step, run, result), *cloud.violations()]
+        problems = [*words_wrong(cloud, result, run), *self._judge(cloud, model, step, run, result)]
         self.cell.wrong += [f"{step}: {text}" for text in problems]
         self.cell.state, self.cell.again = step.kind, result.message
         cloud.act("count_on", names=[])

@@ -27,8 +27,8 @@ REQUESTS = {
     "detach old disks": ("POST", "detachDisk"),
     "delete VM": ("DELETE", "ID"),
 }
-# What a VM that is restored and running may still lack: its next run writes the labels, and releases the lock.
-_BOOKKEEPING = re.compile(r"carries the lock|labels\.mcr-|labels is|templates is")
+# What a VM that is restored and running may still lack: its next run writes the labels, gives up the old disks, and releases the lock.
+_BOOKKEEPING = re.compile(r"carries the lock|labels\.mcr-|labels is|templates is|the old disk \S+ is left")
 # The failures that leave all as it is, and say so.
 LEAVES = ("NotYetPossible", "LockLost")
 
