@@ -26,11 +26,13 @@ from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
+from .fast_time import speed_up
 from .fork_server import ForkServer, become, run_to_end
 
 PLUGINS = "ansible_collections.multicloud.recovery.plugins"
 MODULES = f"{PLUGINS}.modules"
 LIBRARIES = (
+    "_strptime",
     "ansible.module_utils._internal._ansiballz._loader",
     "ansible.module_utils.urls",
     "google.auth.transport.requests",
@@ -104,6 +106,9 @@ def run_program(link: socket.socket) -> int:
 PATHS = {os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
 
 if __name__ == "__main__":
+    address, speed = sys.argv[1], float(sys.argv[2])
+    if speed != 1.0:
+        speed_up(speed)
     import_all()
     keep_code()
-    ForkServer(run_module, run_program).serve(*sys.argv[1:])
+    ForkServer(run_module, run_program).serve(address)
