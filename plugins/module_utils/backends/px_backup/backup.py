@@ -19,7 +19,7 @@ from ...core.steps import at_once
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .connection import connect
-from .objects import Objects, Wanted
+from .objects import CreateRequest, Objects
 from .options import BACKUP
 from .preflight import check_backup_location, check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, record_of
@@ -107,7 +107,7 @@ class BackupBackend:
         # A flag that is given as false is a wish like any other.
         return {**without_nothing(wanted), **{name: task[name] for name in _FLAGS if task[name] is not None}}
 
-    def _prepare(self) -> Wanted:
+    def _prepare(self) -> CreateRequest:
         """The request for a new backup, after seeing that its cluster and its location can be used."""
         given = self._given()
         self._check_version(given)
@@ -123,7 +123,7 @@ class BackupBackend:
         if self._task["cluster"]:
             body["cluster"] = self._task["cluster"]
         # The API takes the type as a bare word and gives it back as an object.
-        return Wanted(body, {**given, **typed, "backup_type": {"type": backup_type}})
+        return CreateRequest(body, {**given, **typed, "backup_type": {"type": backup_type}})
 
     def _check_version(self, given: Mapping[str, Any]) -> None:
         """Raise Unsupported for an option that the server is too old for: it would ignore it, and back up something else."""

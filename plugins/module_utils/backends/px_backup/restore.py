@@ -17,7 +17,7 @@ from ...core.plan import Plan
 from ...core.steps import at_once
 from ...core.waiter import Waiter
 from .connection import connect
-from .objects import Objects, Wanted
+from .objects import CreateRequest, Objects
 from .options import RESTORE
 from .preflight import check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, provider_status, record_of
@@ -73,7 +73,7 @@ class RestoreBackend:
         }
         return without_nothing(wanted)
 
-    def _prepare(self) -> Wanted:
+    def _prepare(self) -> CreateRequest:
         """The request for a new restore, after seeing that its backup can be restored and its cluster can take it."""
         given = self._given()
         backup, cluster = at_once(
@@ -88,7 +88,7 @@ class RestoreBackend:
         body = {**given, **typed, "metadata": self._restores.metadata(), "backup": given["backup_ref"]["name"]}
         if self._task["cluster"]:
             body["cluster"] = self._task["cluster"]
-        return Wanted(body, {**given, **typed})
+        return CreateRequest(body, {**given, **typed})
 
     def _check_backup(self, wire: Wire, mapping: Mapping[str, str]) -> None:
         backup = record_of(BACKUP_SHAPE, wire)
