@@ -117,7 +117,7 @@ class Lifecycle(Generic[T]):
         """What a create without a good answer may have made after all. Raises ``error`` with advice when nothing shows."""
         again = self._words.taken if isinstance(error, Conflict) else AGAIN
         try:
-            made = self._waiter.shorter(_LOOK_AGAIN_S).wait_until(self._look, _is_there, lambda _seen: f"None of this name was seen afterwards. {again}")
+            made = self._waiter.shorter(_LOOK_AGAIN_S).wait_until(self._look, bool, lambda _seen: f"None of this name was seen afterwards. {again}")
         except RecoveryError as trouble:
             if isinstance(error, Conflict) and not isinstance(trouble, WaitTimeout):
                 raise
@@ -197,7 +197,7 @@ class Lifecycle(Generic[T]):
     def _shown(self) -> T | None:
         """It, as soon as it shows; None when it did not within some seconds, which reads may lag behind."""
         try:
-            return self._waiter.shorter(_LOOK_AGAIN_S).wait_until(self._look, _is_there, lambda _seen: "it is not seen.")
+            return self._waiter.shorter(_LOOK_AGAIN_S).wait_until(self._look, bool, lambda _seen: "it is not seen.")
         except WaitTimeout as error:
             if error.__cause__:
                 raise
@@ -262,10 +262,6 @@ class Lifecycle(Generic[T]):
     def _word(self, thing: T | None) -> str:
         """The provider's word for its status."""
         return "unknown" if thing is None else self._resource.record_of(thing).details["provider_status"] or "pending"
-
-
-def _is_there(thing: object) -> bool:
-    return thing is not None
 
 
 def _facts(error: RecoveryError) -> dict[str, Any]:

@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 from ...clients.px_backup.client import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, Unsupported
 from ...core.model import CREATE, UNFINISHED, Record
-from ...core.options import Option
 from ...core.plan import Plan
 from ...core.steps import at_once
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .connection import connect
 from .objects import CreateRequest, Objects
-from .options import BACKUP
 from .preflight import check_backup_location, check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, record_of
 from .references import as_reference, part_of, resolve, resolve_cluster
@@ -40,9 +38,6 @@ _REFERENCES: dict[str, Kind] = {
 
 class BackupBackend:
     """The module ``backup`` on provider px_backup."""
-
-    OPTIONS: ClassVar[Mapping[str, Option]] = BACKUP
-    SELECTORS: ClassVar[Collection[str]] = ("name", "uid")
 
     def __init__(self, task: Task, waiter: Waiter) -> None:
         self._task, self._waiter = task, waiter
