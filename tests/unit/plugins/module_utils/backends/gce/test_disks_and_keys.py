@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import keys
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.disks import DiskRef, disk_ref, find_disk
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.disk_refs import DiskRef, disk_ref, find_disk
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import Disk, Place, region, zone
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import AmbiguousName, InvalidRequest, Unsupported
