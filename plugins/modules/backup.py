@@ -651,7 +651,7 @@ backup:
       type: str
       sample: 3d9598ae90b80356
     manifest:
-      description: The configuration of the VM as the API gave it. The values of its metadata, which may be secrets, are shown as digests.
+      description: The configuration of the VM as the API gave it. The values of its metadata, which may be secrets, are shown as V((hidden\)).
       returned: with O(provider=gce)
       type: dict
       sample: {version: 1, vm: web-1, zone: europe-west1-b}

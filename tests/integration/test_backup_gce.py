@@ -217,6 +217,11 @@ def test_older_images_of_the_same_vm_give_way(ask: Ask, vm_world: VmWorld) -> No
 def test_rules_release_whole_backups(ask: Ask, vm_world: VmWorld, rules: dict[str, Any], left: tuple[str, ...] | None) -> None:
     for moment in MOMENTS:
         assert ask("backup", CREATE, **{**WEB, "snapshot_datetime": moment}).ok
+    # Their age is when they were made, whatever datetime they are named after.
+    old = [item for item in vm_world.all("snapshots") if item["labels"]["mcr-backup"] != MOMENTS[2]]
+    for item in old:
+        made_at = f"2026-01-0{MOMENTS.index(item['labels']['mcr-backup']) + 1}T02:00:00.000-00:00"
+        vm_world.control.merge_state(snapshots=[{"name": item["name"], "creationTimestamp": made_at}])
     assert ask("backup", CREATE, vm_name="db-1", zone=OTHER_ZONE, snapshot_datetime=MOMENTS[0]).ok
     if left is None:
         assert ask("backup", DELETE, vm_name="web-1", retention=rules).result.failed

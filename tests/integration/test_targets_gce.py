@@ -101,6 +101,10 @@ def _fill(modules: Modules, world: VmWorld, module: str) -> None:
     for backup in backups:
         made = modules.run("backup", {**world.options, "operation": "CREATE", "tags": {"purpose": "nightly"}, **backup})
         assert not made.failed, made.message
+    for saved in world.all("snapshots"):
+        # As old as the datetime says.
+        year, month, day = (saved["labels"]["mcr-backup"][at] for at in (slice(4), slice(4, 6), slice(6, 8)))
+        world.control.merge_state(snapshots=[{"name": saved["name"], "creationTimestamp": f"{year}-{month}-{day}T02:00:00.000-00:00"}])
     if module == "restore":
         for disk in world.disk_names("web-1"):
             world.write(disk, "written later")

@@ -57,7 +57,7 @@ _SHELL: Wire = {
 class GceManifests:
     """Manifests of VMs for a zone. They ride in the descriptions of recovery points, or are kept in instance templates. Each is read once a task."""
 
-    # Members whose values may be secrets: shown as digests only.
+    # Members whose values may be secrets: not shown.
     SENSITIVE: ClassVar[Collection[str]] = ("metadata",)
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str], warn: Callable[[str], None]) -> None:

@@ -35,7 +35,7 @@ def plan_removal(task: Task, target: Target, attempts: Sequence[BackupSet], name
     removal = _Removal(target, attempts, Counter(one.manifest for one in attempts))
     age = age_of(newest_first(attempts)[0].created_at)
     going = ", ".join(member.name for one in attempts for member in one.members)
-    forecast = f'Would delete the backup "{name}"{f", made {age} ago" if age else ""}: {going}.'
+    forecast = f'Backup would be deleted: "{name}"{f", made {age} ago" if age else ""}, with {going}.'
     step = Step("delete recovery points", do=removal.begin, wait=removal.finish if task["wait"] else None)
     return Plan((step,), verb="deleted", acted=target.provider.acted, forecast=forecast, note=f"Deleted: {going}")
 

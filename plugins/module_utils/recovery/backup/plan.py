@@ -120,7 +120,7 @@ class BackupPlanner:
             seen=partial(self._seen, members, wanted.retire),
             state=lambda: state_after_backup(case.target),
             acted=case.provider.acted,
-            forecast=f'Would make the backup "{name}" of {case.target} (disks {what}).{self._stopped_meanwhile(wanted)}{going}',
+            forecast=f'Backup would be created: "{name}" of {case.target} (disks {what}).{self._stopped_meanwhile(wanted)}{going}',
             note=f"{case.target} is deleted" if wanted.retire else "",
         )
         if not wanted.locked:

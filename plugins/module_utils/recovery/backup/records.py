@@ -21,7 +21,7 @@ def record_of(provider: Provider, backup: BackupSet, *, retired: bool = False) -
 
 
 def backup_record(provider: Provider, backup: BackupSet, manifest: Document | None, stored_in: str, *, retired: bool = False) -> Record:
-    """The same with a given manifest. ``stored_in`` is description, template or none; the manifest's sensitive values are digests."""
+    """The same with a given manifest. ``stored_in`` is description, template or none; the manifest's sensitive values are hidden."""
     return Record(
         name=backup.name,
         uid=f"{backup.place}/{backup.name}" if backup.members else "",

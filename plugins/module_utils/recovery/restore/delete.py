@@ -52,7 +52,7 @@ class RestoreDeletion:
             release=lock.abandon,
             acted=self._provider.acted,
             note=f"Deleted: {going}" if going else "It kept nothing; its marks are removed",
-            forecast=f'Would delete the restore "{restore.name}" of {target}: {going or "its marks; no disk"}.',
+            forecast=f'Restore would be deleted: "{restore.name}" of {target}, with {going or "its marks, and no disk"}.',
         )
         if self._under_lock:
             return facts

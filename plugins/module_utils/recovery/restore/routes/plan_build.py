@@ -96,11 +96,9 @@ class BuildPlanner:
         intent = Intent(case.task, case.target.name, route, None, devices=devices, manifest=manifest, request=partial(self._body, request, devices))
         if machine is None:
             disks = RestoreDisks(case.target, identity, devices)
-            looks += [
-                partial(about_disks, case.target, disks, wanted, going_back=False),
-                partial(outliving, case.target, manifest, source, devices),
-                *case.provider.extras.findings(intent),
-            ]
+            looks += [partial(about_disks, case.target, disks, wanted, going_back=False), *case.provider.extras.findings(intent)]
+            if route is Strategy.GONE:
+                looks.append(partial(outliving, case.target, manifest, source, devices))
         self._assembly.check(looks)
         builder = Builder(case.target, identity, devices, request, start=wanted.start)
         first = [
