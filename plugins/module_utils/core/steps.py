@@ -200,6 +200,8 @@ def _carry(step: Step, waiter: Waiter, report: Report, started: list[_Begun]) ->
             step.wait()
     except (Cancelled, WaitTimeout):
         report.statuses[step.name] = STILL_RUNNING
+        # It may have been waiting for what it had sent.
+        begun.request_sent = begun.request_sent or step.point_of_no_return
         raise
     except OutcomeUnknown:
         begun.request_sent = report.changed = True

@@ -35,6 +35,7 @@ class Members:
     def __init__(self, target: Target, planned: Sequence[Planned], run: str) -> None:
         self._target, self.planned, self._run = target, list(planned), run
         self._begun: list[Work] = []
+        self._was_whole = False
 
     def found(self) -> list[RecoveryPoint | None]:
         """What there is of each. Raises Conflict for a name that something else has."""
@@ -50,7 +51,8 @@ class Members:
         found = self.found()
         if any(point is None or point.condemned for point in found):
             return Progress.NO
-        return Progress.DONE if all(point and point.status == SUCCEEDED for point in found) else Progress.IN_FLIGHT
+        self._was_whole = all(point and point.status == SUCCEEDED for point in found)
+        return Progress.DONE if self._was_whole else Progress.IN_FLIGHT
 
     @property
     def missing(self) -> int:
@@ -116,7 +118,9 @@ class Members:
         return [point for point in found if point]
 
     def take_back(self) -> None:
-        """Delete what this run made. Without the lock it stays when the backup is whole meanwhile: then another run may count on it."""
+        """Delete what this run made. A backup that was whole before stays, and without the lock one that is whole meanwhile: another run may count on it."""
+        if self._was_whole:
+            return
         mine = [point for point in self.found() if point and (point.marks.get(marks.RUN) == self._run or self._target.has_lock)]
         if self._target.has_lock:
             wait_for_deletions(self._target, mine, delete_members(self._target, mine))

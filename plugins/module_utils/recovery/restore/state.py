@@ -57,8 +57,11 @@ def _where(machine: Machine | None, old: dict[Ref, Disk | None], new: dict[Ref, 
     on = machine.disks if machine else frozenset()
     texts = []
     for which, disks in (("from before", old), (after, new)):
-        kept = [ref for ref, disk in disks.items() if disk and ref not in on]
+        kept = [ref for ref, disk in disks.items() if disk and not disk.deleting and ref not in on]
+        leaving = [ref for ref, disk in disks.items() if disk and disk.deleting]
         gone = [ref for ref, disk in disks.items() if disk is None]
+        if leaving:
+            texts.append(f"{'Its disks from before' if which == 'from before' else f'The {which}'} that are being deleted: {_names(leaving)}.")
         if kept:
             texts.append(f"{'Its disks from before' if which == 'from before' else f'The {which}'} exist and are attached nowhere: {_names(kept)}.")
         if gone and which == "from before":

@@ -400,6 +400,14 @@ def test_nothing_up_to_and_including_the_point_of_no_return_is_undone() -> None:
     assert report.statuses == {"a": "done", "delete old": "done", "c": "undone", "d": "undone"}
 
 
+@pytest.mark.parametrize("error", [Cancelled("the task was cancelled"), WaitTimeout("not yet deleted")])
+def test_point_of_no_return_that_was_waiting_for_its_request_is_not_undone(error: RecoveryError) -> None:
+    """Its do sends and waits in one: what it was interrupted in may go on."""
+    log = Log()
+    fail(log.chain(log.step("stop", disruptive=True), log.step("delete old", do=raising(error), point_of_no_return=True)), type(error))
+    assert log.lines == ["do stop"]
+
+
 def test_point_of_no_return_that_failed_itself_is_undone_with_what_came_before() -> None:
     log = Log()
     fail(log.chain(log.step("a"), log.step("delete old", do=raising(Conflict("x")), point_of_no_return=True)), Conflict)
