@@ -79,13 +79,14 @@ LEFT_OUT = re.compile(r"^(?:(?:SKIPPED|XFAIL) .*|WARNING: (?:Required program|Sk
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a stage ended: result is "ok", "FAILED" or "skipped"."""
+    """How a stage ended: result is "ok", "FAILED" or "skipped"; ``busy_s`` is how long it kept a processor busy, whatever else ran."""
 
     stage: Stage
     result: str
     seconds: float
     note: str = ""
     output: str = ""
+    busy_s: float = 0
 
 
 class Runner:
@@ -104,22 +105,21 @@ class Runner:
         environment |= {"MYPY_CACHE_DIR": str(ROOT / ".cache" / "mypy")}
         log = LOGS / f"{stage.name}.log"
         started = time.monotonic()
-        note = ""
+        late = threading.Event()
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 stage.command, cwd=stage.cwd, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
             )
             self._running.add(process.pid)
-            try:
-                code = process.wait(STAGE_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                _end_group(process.pid)
-                code, note = process.wait(), f"ended after {STAGE_LIMIT_S} s"
+            timer = threading.Timer(STAGE_LIMIT_S, lambda: (late.set(), _end_group(process.pid)))
+            timer.start()
+            _pid, status, used = os.wait4(process.pid, 0)
+            timer.cancel()
+            process.returncode = code = os.waitstatus_to_exitcode(status)
             self._running.discard(process.pid)
-        output = log.read_text(errors="replace")
-        if code == NO_TESTS_FOUND and stage.is_pytest:
-            note = "no tests found"
-        return Outcome(stage, "FAILED" if code else "ok", time.monotonic() - started, note, output)
+        note = f"ended after {STAGE_LIMIT_S} s" if late.is_set() else "no tests found" if code == NO_TESTS_FOUND and stage.is_pytest else ""
+        result, seconds = "FAILED" if code else "ok", time.monotonic() - started
+        return Outcome(stage, result, seconds, note, log.read_text(errors="replace"), used.ru_utime + used.ru_stime)
 
     def stop(self) -> None:
         """End the stages that run now and start no other."""
@@ -157,7 +157,7 @@ def find_left_out(outcome: Outcome) -> list[str]:
 
 def line(outcome: Outcome) -> str:
     """A stage in one line."""
-    return f"{outcome.stage.name:14}{outcome.result:8}{outcome.seconds:7.1f} s  {describe(outcome)}".rstrip()
+    return f"{outcome.stage.name:14}{outcome.result:8}{outcome.seconds:7.1f} s{outcome.busy_s:7.1f} s CPU  {describe(outcome)}".rstrip()
 
 
 def report(outcome: Outcome) -> None:
