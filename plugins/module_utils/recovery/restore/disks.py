@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -115,13 +115,14 @@ class RestoreDisks:
         self._target.settle([device.new.ref for device in devices])
         self.delete([disk.ref for disk in self.found(devices) if disk and not disk.used_by])
 
-    def delete(self, refs: Sequence[Ref]) -> None:
-        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one that is in use, then none is deleted."""
+    def delete(self, refs: Sequence[Ref], check: Callable[[], None] = lambda: None) -> None:
+        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one that is in use, or what ``check`` does; then none is deleted."""
         disks, target = self._target.provider.disks, self._target
         found = [disk for disk in target.found(refs) if disk]
         used = [f"{disk.name} by {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" for disk in found if disk.used_by]
         if used:
             raise Conflict(f"disks are in use and are not deleted: {'; '.join(used)}.")
+        check()
         try:
             # What an earlier run has asked for is not asked for again, but seen to its end.
             target.gate.send_all([disks.delete(disk) for disk in found if not disk.deleting])
@@ -191,8 +192,12 @@ class RestoreDisks:
         return Step(name, do=partial(self._mark_all, wanted), done=partial(self._marked, wanted))
 
     def giving_up(self, name: str) -> Step:
-        """The step that deletes the old disks."""
-        return Step(name, do=lambda: self.delete(self.old), done=lambda: Progress.DONE if not any(self._target.found(self.old)) else Progress.NO)
+        """The step that deletes the old disks, as long as the VM has the new ones."""
+        return Step(name, do=lambda: self.delete(self.old, self._see_new), done=lambda: Progress.DONE if not any(self._target.found(self.old)) else Progress.NO)
+
+    def _see_new(self) -> None:
+        if not self._target.existing().disks.issuperset(self.new):
+            raise Conflict(f"{self._target} does not have its restored disks any more: somebody has changed it. Its disks from before are not deleted.")
 
     def taking_over(self, name: str) -> Step:
         """The step that notes on disks which came back that they belong to this restore now, and are nobody's old disks any more."""

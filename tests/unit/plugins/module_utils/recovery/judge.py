@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -54,8 +55,8 @@ def _facts(thing: Any) -> dict[str, Any]:
     return {"status": thing.status, "note": note, "own": dict(thing.own), "manifest": "manifest" in thing.note}
 
 
-def without_whole_backups(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state without the backups that are complete: what a run has saved as a whole stays, whatever becomes of the run."""
+def without_new_backups(state: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The state without new backups that are complete: what a run has saved as a whole may stay, whatever becomes of the run."""
     by_backup: dict[str, list[str]] = {}
     for key, facts in state.items():
         if key.startswith("point of "):
@@ -66,7 +67,7 @@ def without_whole_backups(state: Mapping[str, Any]) -> dict[str, Any]:
         for key in keys
         if all(state[one]["status"] == SUCCEEDED and state[one]["marks"][marks.PARTS] == str(len(keys)) for one in keys)
     }
-    return {key: facts for key, facts in state.items() if key not in whole}
+    return {key: facts for key, facts in state.items() if key not in whole or key in before}
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -133,6 +134,14 @@ def wrongs(ran: Ran, bench: Bench) -> list[str]:
         for ref in sorted(bench.cloud.unrest)
         if ref in bench.cloud.things and ran.succeeded and bench.cloud.things[ref].marks.get(marks.CONSISTENCY) == "stopped"
     ]
+    gone = ["the VM is gone, and there is no backup of it"] if not bench.machine() and not _is_saved(bench) else []
     said = [] if ran.killed else false_sentences(ran, bench)
     checked = ["a check has sent something"] if ran.check and ran.process.acted else []
-    return [*bench.cloud.violations, *unrest, *said, *checked]
+    return [*bench.cloud.violations, *unrest, *gone, *said, *checked]
+
+
+def _is_saved(bench: Bench) -> bool:
+    """Whether there is a complete backup."""
+    points = [point for point in bench.every(RecoveryPoint).values() if point.status == SUCCEEDED and not point.condemned]
+    counts = Counter(point.marks.get(marks.BACKUP) for point in points)
+    return any(counts[point.marks.get(marks.BACKUP)] == marks.number(point.marks, marks.PARTS) for point in points)

@@ -144,6 +144,7 @@ def saved_stopped() -> Bench:
     """Stopped and saved, and nothing was written since."""
     bench = seeded(on=False)
     assert bench.backup(consistency="stopped").ok
+    bench.cloud.precious |= set(bench.every(RecoveryPoint))
     return bench
 
 

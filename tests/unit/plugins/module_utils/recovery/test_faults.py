@@ -11,7 +11,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps imp
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench, Ran
 from tests.unit.plugins.module_utils.recovery.cloud import CHANGE, Event, Fault, Script
-from tests.unit.plugins.module_utils.recovery.judge import differences, state_of, without_whole_backups, wrongs
+from tests.unit.plugins.module_utils.recovery.judge import differences, state_of, without_new_backups, wrongs
 from tests.unit.plugins.module_utils.recovery.routes import ROUTES, Route, undisturbed
 
 EVERY = pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -47,7 +47,7 @@ def judged(route: Route, bench: Bench, ran: Ran) -> list[str]:
         found += [f"success, but {miss}" for miss in route.goal.misses(bench)]
     elif not ran.killed and route.undoes and not may_remain(ran):
         bench.cloud.settle(everything=True)
-        found += [f"not taken back: {difference}" for difference in differences(without_whole_backups(state_of(bench.cloud)), without_whole_backups(before))]
+        found += [f"not taken back: {difference}" for difference in differences(without_new_backups(state_of(bench.cloud), before), before)]
     again = route.run(bench)
     found += [f"then: {wrong}" for wrong in wrongs(again, bench)]
     if not again.succeeded:
