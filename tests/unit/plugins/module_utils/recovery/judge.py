@@ -24,12 +24,13 @@ _UIDS = ("uid", "source_uid", "taken_at")
 
 
 def state_of(cloud: Cloud, *, lock: bool = True) -> dict[str, Any]:
-    """All that there is, without ids and times; with ``lock`` False without what concerns the lock."""
-    left_out = (*_OF_THE_RUN, *(() if lock else (marks.LOCK, marks.LOCK_FOR, marks.WAS)))
+    """All that there is, without ids and times; with ``lock`` False without the locks of machines."""
+    of_lock = () if lock else (marks.LOCK, marks.LOCK_FOR, marks.WAS)
     # A manifest that recovery points refer to goes with them.
     used = {thing.marks.get(marks.MANIFEST) for thing in cloud.things.values() if isinstance(thing, RecoveryPoint)}
     found: dict[str, Any] = {"manifests": len(set(cloud.manifests) - used), "addresses": sorted(cloud.addresses)}
     for ref, thing in sorted(cloud.things.items()):
+        left_out = (*_OF_THE_RUN, *(of_lock if isinstance(thing, Machine) else ()))
         common = {"marks": {key: value for key, value in sorted(thing.marks.items()) if key not in left_out}, "tags": dict(thing.tags)}
         found[_key(ref, thing)] = {**common, **_facts(thing)}
     return found
@@ -134,14 +135,17 @@ def wrongs(ran: Ran, bench: Bench) -> list[str]:
         for ref in sorted(bench.cloud.unrest)
         if ref in bench.cloud.things and ran.succeeded and bench.cloud.things[ref].marks.get(marks.CONSISTENCY) == "stopped"
     ]
-    gone = ["the VM is gone, and there is no backup of it"] if not bench.machine() and not _is_saved(bench) else []
     said = [] if ran.killed else false_sentences(ran, bench)
     checked = ["a check has sent something"] if ran.check and ran.process.acted else []
-    return [*bench.cloud.violations, *unrest, *gone, *said, *checked]
+    return [*bench.cloud.violations, *unrest, *said, *checked]
+
+
+def is_lost(bench: Bench) -> bool:
+    """Whether the VM is gone, and there is no complete backup of it."""
+    return bench.machine() is None and not _is_saved(bench)
 
 
 def _is_saved(bench: Bench) -> bool:
-    """Whether there is a complete backup."""
     points = [point for point in bench.every(RecoveryPoint).values() if point.status == SUCCEEDED and not point.condemned]
     counts = Counter(point.marks.get(marks.BACKUP) for point in points)
     return any(counts[point.marks.get(marks.BACKUP)] == marks.number(point.marks, marks.PARTS) for point in points)
