@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ from . import gce_backup, gce_restore, gce_snapshots, px_backup
 from .figure import Figure
 
 REPORT = ROOT / ".cache" / "bench" / "bench.json"
-Measurements = dict[str, Callable[[], list[Figure]]]
 
 
 @dataclass(frozen=True)
@@ -51,19 +49,29 @@ class Sizes:
 TINY = Sizes(tasks=1, restores=20, snapshots=20, vms=2, disks=(1, 2), operation_s=(0.01, 0.05), creation_s=0.05)
 
 
-def measurements(sizes: Sizes, folder: Path, simulator: SimulatorThread, gce: SimulatorThread, modules: Modules, collections: str) -> Measurements:
-    """What can be measured, by name."""
-    playbooks = Playbooks(folder, collections)
-    return {
-        "px_backup.task": partial(px_backup.measure_task, playbooks, simulator, sizes.tasks),
-        "px_backup.list": partial(px_backup.measure_list, simulator, sizes.restores, folder, collections),
-        "px_backup.imports": partial(px_backup.measure_imports, sizes.tasks, collections),
-        "gce.in_place": partial(gce_restore.measure_in_place, gce, modules, sizes.disks, sizes.operation_s),
-        "gce.creation": partial(gce_restore.measure_creation, gce, modules, max(sizes.disks), sizes.creation_s),
-        "gce.again": partial(gce_restore.measure_again, gce, modules, min(sizes.disks)),
-        "gce.many": partial(gce_backup.measure_many, playbooks, gce, sizes.vms),
-        "gce.list": partial(gce_snapshots.measure_list, gce, sizes.snapshots, folder, collections),
-    }
+@dataclass(frozen=True)
+class Bench:
+    """What a measurement can use."""
+
+    sizes: Sizes
+    folder: Path
+    simulator: SimulatorThread
+    gce: SimulatorThread
+    modules: Modules
+    playbooks: Playbooks
+    collections: str
+
+
+MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "px_backup.task": lambda bench: px_backup.measure_task(bench.playbooks, bench.simulator, bench.sizes.tasks),
+    "px_backup.list": lambda bench: px_backup.measure_list(bench.simulator, bench.sizes.restores, bench.folder, bench.collections),
+    "px_backup.imports": lambda bench: px_backup.measure_imports(bench.sizes.tasks, bench.collections),
+    "gce.in_place": lambda bench: gce_restore.measure_in_place(bench.gce, bench.modules, bench.sizes.disks, bench.sizes.operation_s),
+    "gce.creation": lambda bench: gce_restore.measure_creation(bench.gce, bench.modules, max(bench.sizes.disks), bench.sizes.creation_s),
+    "gce.again": lambda bench: gce_restore.measure_again(bench.gce, bench.modules, min(bench.sizes.disks)),
+    "gce.many": lambda bench: gce_backup.measure_many(bench.playbooks, bench.gce, bench.sizes.vms),
+    "gce.list": lambda bench: gce_snapshots.measure_list(bench.gce, bench.sizes.snapshots, bench.folder, bench.collections),
+}
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -74,27 +82,32 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--tiny", action="store_true", help="measure next to nothing, to see that everything runs; no goal counts")
     parser.add_argument("--report", type=Path, default=REPORT, help="where the figures are left")
     arguments = parser.parse_args(given)
-    collections, sizes = str(link_collection()), TINY if arguments.tiny else Sizes()
-    figures: list[Figure] = []
-    with tempfile.TemporaryDirectory() as folder, running_simulator(restore_duration_s=0) as simulator, running_simulator("gce") as gce:
-        modules = Modules(Path(folder), collections)
-        try:
-            every = measurements(sizes, Path(folder), simulator, gce, modules, collections)
-            unknown = [part for part in arguments.parts if not any(fnmatch(name, part) for name in every)]
-            if unknown or arguments.list:
-                print(*every, sep="\n")
-                return int(bool(unknown))
-            for name, measure in every.items():
-                if not arguments.parts or any(fnmatch(name, part) for part in arguments.parts):
-                    figures += measure()
-        finally:
-            modules.close()
-    show(figures)
+    unknown = [part for part in arguments.parts if not any(fnmatch(name, part) for name in MEASUREMENTS)]
+    if unknown or arguments.list:
+        print(*MEASUREMENTS, sep="\n")
+        return int(bool(unknown))
+    sizes = TINY if arguments.tiny else Sizes()
+    figures = measure([name for name in MEASUREMENTS if not arguments.parts or any(fnmatch(name, part) for part in arguments.parts)], sizes)
+    show([figure for found in figures.values() for figure in found])
     machine = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine(), "processors": os.cpu_count()}
-    report: dict[str, Any] = {"machine": machine, "parts": arguments.parts, "sizes": asdict(sizes), "figures": [figure.as_json() for figure in figures]}
+    report: dict[str, Any] = {"machine": machine, "parts": arguments.parts, "sizes": asdict(sizes)}
+    report["figures"] = [{"measurement": name, **figure.as_json()} for name, found in figures.items() for figure in found]
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    return int(any(figure.is_missed for figure in figures) and not arguments.tiny)
+    return int(any(figure.is_missed for found in figures.values() for figure in found) and not arguments.tiny)
+
+
+def measure(names: Sequence[str], sizes: Sizes) -> dict[str, list[Figure]]:
+    """The figures of these measurements."""
+    collections = str(link_collection())
+    with tempfile.TemporaryDirectory() as place, running_simulator(restore_duration_s=0) as simulator, running_simulator("gce") as gce:
+        folder = Path(place)
+        modules = Modules(folder, collections)
+        try:
+            bench = Bench(sizes, folder, simulator, gce, modules, Playbooks(folder, collections), collections)
+            return {name: MEASUREMENTS[name](bench) for name in names}
+        finally:
+            modules.close()
 
 
 def show(figures: list[Figure]) -> None:

@@ -7,16 +7,41 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.harness import OUTPUT
 from tests.harness.fault_table import rendered
-from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
+from tests.harness.fixtures import make_world, playbooks, simulator, world
+from tests.harness.gce_clouds import Clouds
+from tests.harness.gce_faults import SPEED
 from tests.harness.gce_results import table, write_report
+from tests.harness.modules import Modules
 
-__all__ = ["make_world", "modules", "playbooks", "simulator", "world"]
+__all__ = ["clouds", "make_world", "modules", "playbooks", "simulator", "world"]
 
 CELLS, GCE_CELLS = "fault_cells", "gce_fault_cells"
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
+    """Runs modules as processes for which time passes faster: these tests wait most of the time."""
+    server = Modules(tmp_path_factory.mktemp("modules"), os.environ["ANSIBLE_COLLECTIONS_PATH"], SPEED)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def clouds() -> Iterator[Clouds]:
+    """The simulated clouds of this process."""
+    clouds = Clouds()
+    yield clouds
+    clouds.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

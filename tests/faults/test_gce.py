@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,14 +19,6 @@ from tests.harness.gce_routes import ROUTES, Route
 from tests.harness.modules import Modules
 
 from .conftest import GCE_CELLS
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[Clouds]:
-    """The simulated clouds of this process."""
-    clouds = Clouds()
-    yield clouds
-    clouds.close()
 
 
 def one_of_each_kind(cases: Sequence[Case]) -> list[Case]:

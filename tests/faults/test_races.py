@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.harness.gce_clouds import Clouds
@@ -16,14 +14,6 @@ from tests.harness.gce_routes import BY_TITLE
 from tests.harness.modules import Modules
 
 ROUNDS, ROUNDS_IN_FULL = 2, 20
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[Clouds]:
-    """The simulated clouds of this process."""
-    clouds = Clouds()
-    yield clouds
-    clouds.close()
 
 
 @pytest.mark.parametrize("title", ["restore in_place", "restore replace", "restore gone"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,14 +37,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names, cases = (("title", "end", "nth", "fault"), SAMPLE) if "fault" in metafunc.fixturenames else (("title", "end"), KILLED)
     chosen = cases if metafunc.config.getoption("full_matrix") else cases[:1]
     metafunc.parametrize(names, chosen, ids=["-".join(map(str, case)).replace(" ", "_") for case in chosen])
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[Clouds]:
-    """The simulated clouds of this process."""
-    clouds = Clouds()
-    yield clouds
-    clouds.close()
 
 
 def hit_of(stage: Stage, end: str, nth: int) -> Hit:

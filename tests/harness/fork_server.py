@@ -47,11 +47,26 @@ def run_to_end(program: Callable[[], object]) -> int:
     return code
 
 
-class ForkServer:
-    """Forks, reaps and reports. Both functions run in a fork and return its exit code: ``run`` for a request, ``serve_link`` for who connects."""
+def freeze() -> None:
+    """What is there now is never garbage: a collector that looked through it would make each fork copy the memory that it touches."""
+    gc.collect()
+    gc.freeze()
 
-    def __init__(self, run: Callable[[dict[str, Any]], int], serve_link: Callable[[socket.socket], int] | None = None) -> None:
-        self._run, self._serve_link = run, serve_link
+
+class ForkServer:
+    """Forks, reaps and reports.
+
+    ``run`` and ``serve_link`` run in a fork and return its exit code, for a request and for who connects. ``prepare`` is called before that,
+    in the server itself, with the request or None.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[dict[str, Any]], int],
+        serve_link: Callable[[socket.socket], int] | None = None,
+        prepare: Callable[[dict[str, Any] | None], None] | None = None,
+    ) -> None:
+        self._run, self._serve_link, self._prepare = run, serve_link, prepare
         # Standard output is the program's in a fork; the answers go out through a descriptor that forks close.
         self._answers = os.dup(1)
         os.dup2(2, 1)
@@ -65,9 +80,7 @@ class ForkServer:
         """Until the standard input ends; then what still runs is killed. ``address``: where to listen, a path."""
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        # What is there now is never garbage: a collector that looked through it would make each fork copy the memory that it touches.
-        gc.collect()
-        gc.freeze()
+        freeze()
         with selectors.DefaultSelector() as selector:
             selector.register(0, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
@@ -94,6 +107,8 @@ class ForkServer:
         *lines, self._text = (self._text + block).split(b"\n")
         for line in lines:
             request = json.loads(line)
+            if self._prepare:
+                self._prepare(request)
             pid = self._fork(request["id"], lambda request=request: self._run(request))
             self._answer({"id": request["id"], "pid": pid})
         return bool(block)
@@ -102,6 +117,8 @@ class ForkServer:
         link, _address = listener.accept()
         assert self._serve_link is not None
         serve_link = self._serve_link
+        if self._prepare:
+            self._prepare(None)
         self._fork(None, lambda: serve_link(link))
         link.close()
 

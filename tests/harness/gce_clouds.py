@@ -15,13 +15,13 @@ import copy
 import itertools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from tests.simulator.clock import Clock
-from tests.simulator.gce import actions, operations
+from tests.simulator.gce import actions, operations, state
 from tests.simulator.gce.store import Project
 from tests.simulator.server import make_service, start
 from tests.simulator.service import Service
@@ -40,6 +40,8 @@ class Clouds:
         self._thread = threading.Thread(target=self._loop.run_forever, name="clouds", daemon=True)
         self._thread.start()
         self.clock = Clock()
+        # Clouds that tests of one process copy theirs from, by what was done in them.
+        self.prepared: dict[Hashable, Any] = {}
 
     def call(self, function: Callable[[], T]) -> T:
         """The result of a function that is called between two requests."""
@@ -72,10 +74,13 @@ class Clouds:
 class Cloud:
     """One simulated Compute Engine with its one project."""
 
+    zone = ZONE
+
     def __init__(self, clouds: Clouds, service: Service, runner: web.AppRunner, url: str) -> None:
         self.clouds, self.service, self.url = clouds, service, url
         self._runner = runner
         self._provider: Any = service.provider
+        self._runs = itertools.count(1)
 
     @property
     def project(self) -> Project:
@@ -102,18 +107,24 @@ class Cloud:
 
     # -- The way to it
 
+    def login(self, *, renewable: bool = False) -> tuple[str, dict[str, Any]]:
+        """Who a run is, as the simulator's log calls it, and its connection: with a token of its own, or with a key that new tokens can be had for."""
+        tokens, name = self._provider.tokens, f"run-{next(self._runs)}"
+        if renewable:
+            way = {"service_account_contents": json.dumps(tokens.service_account(self.url, PROJECT, name))}
+        else:
+            way = {"access_token": tokens.issue(PROJECT, name)}
+        return name, {"provider": "gce", "api_url": self.url, "project_id": PROJECT, "zone": ZONE, **way}
+
     def options(self, *, renewable: bool = False) -> dict[str, Any]:
-        """The connection, with a token, or with a key that new tokens can be had for."""
-        tokens = self._provider.tokens
-        tokens._revoked.clear()
-        way = {"service_account_contents": json.dumps(tokens.service_account(self.url, PROJECT))} if renewable else {"access_token": tokens.access_token}
-        return {"provider": "gce", "api_url": self.url, "project_id": PROJECT, "zone": ZONE, **way}
+        """The connection of one more run."""
+        return self.login(renewable=renewable)[1]
 
     # -- What is there
 
     def all(self, plural: str) -> list[dict[str, Any]]:
         """All resources of a kind, with `place` and `digest`."""
-        return list(self.clouds.call(lambda: copy.deepcopy(self._provider.dump_state(PROJECT)["projects"][PROJECT][plural])))
+        return self.do(lambda project: copy.deepcopy([state.shown(item) for item in project.all(plural)]))
 
     def one(self, plural: str, name: str) -> dict[str, Any] | None:
         """The resource of that name."""
@@ -128,9 +139,10 @@ class Cloud:
         seen = [f"{item['kind']}: {item['message']}" for item in self.act("violations")]
         return seen + [f"contract: {entry['method']} {entry['path']}: {text}" for entry in self.requests() for text in entry["contract_violations"]]
 
-    def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """The log."""
-        return self.clouds.call(lambda: self.service.log.show(None, since))
+    def requests(self, since: int = 0, run: str | None = None) -> list[dict[str, Any]]:
+        """The log, of all runs or of one."""
+        log = self.clouds.call(lambda: self.service.log.show(None, since))
+        return log if run is None else [entry for entry in log if entry["token"] == run]
 
     def mark(self) -> int:
         """The number of the newest request."""
@@ -156,6 +168,10 @@ class Cloud:
                     operations.finish(operation)
 
         self.do(clear)
+
+    def network(self, run: str, *, lost_s: float) -> None:
+        """Take the network from a run for so long; 0 gives it back."""
+        self.clouds.call(lambda: self.service.lose_network(run, lost_s))
 
     def settings(self, **values: Any) -> None:
         """Change settings."""

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Far above what the simulator needs when many cases run at once; answers that come too late are later.
-REQUEST_TIMEOUT_S = 4
-LATE_S = 5.5
+# Far above what the simulator needs when many cases run at once; answers that come too late are later. Both are real time: sockets know no other.
+REQUEST_TIMEOUT_S = 3
+LATE_S = 3.6
 # An operation of a run that was killed ends only after its lock counts as dead.
-LONG_S = 6.5
+LONG_S = 3.2
 SURVIVES, FAILS, OPEN = "survives", "fails", "open"
 _ACTED = ("drop_after", "slow", "cut", "stuck", "signal", "operation", "empty")
 
@@ -48,6 +48,10 @@ class Hit:
     def rule(self) -> dict[str, Any]:
         """What narrows a rule of the simulator to it."""
         return {"method": self.method, "path": _pattern(self.path), "nth": self.nth}
+
+
+# How a run that has a key begins.
+TOKEN_REQUEST = Hit("POST", "token", 1)
 
 
 def keys(log: Iterable[Mapping[str, Any]]) -> list[Hit]:
@@ -107,7 +111,7 @@ MUTATION_FAULTS = [
     _ends("stock-out", "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS", 503),
     _ends("DONE with error", "INTERNAL_ERROR", None),
     _ends("DONE with HTTP error", "INVALID_USAGE", 400),
-    Kind("never ends", {"kind": "operation", "never_ends": True}, options={"wait_timeout": 6}),
+    Kind("never ends", {"kind": "operation", "never_ends": True}, options={"wait_timeout": 6, "undo_timeout": 10}),
     Kind("SIGTERM", {"kind": "signal", "signal": "SIGTERM"}, signals=True),
 ]
 READ_FAULTS = [_status("read 503", 503, "backendError", SURVIVES), _status("read 403", 403, "forbidden", OPEN)]

@@ -17,17 +17,32 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .gce_clouds import VM, ZONE, Cloud, Clouds
-from .gce_fault_kinds import BASE, KILLS, KINDS, MUTATION_FAULTS, READ_FAULTS, REQUEST_TIMEOUT_S, UNDO_FAULTS, UNDO_KILL, Hit, Kind, keys
+from .gce_fault_kinds import (
+    BASE,
+    KILLS,
+    KINDS,
+    MUTATION_FAULTS,
+    READ_FAULTS,
+    REQUEST_TIMEOUT_S,
+    TOKEN_REQUEST,
+    UNDO_FAULTS,
+    UNDO_KILL,
+    Hit,
+    Kind,
+    keys,
+)
 from .gce_judge import judge_first, judge_second, state_of
 from .gce_results import Results
 from .gce_routes import Before, Route, digests, on_vm, seed
 from .modules import Modules, Result, Run
 
-AT_ONCE = 24
+AT_ONCE = 16
+# How much faster time passes for modules than for the simulator, so that tests wait less. What is called _S in options is the modules' time.
+SPEED = 2.0
 LOCK_TTL_S = 5
 LONG_KILL = "kill, long at work"
 LOOKS_ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
-SETTLED_S = 3.0
+SETTLED_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,10 +82,10 @@ class Stage:
 
     def __init__(self, route: Route, clouds: Clouds, modules: Modules) -> None:
         self.route, self._clouds, self._modules = route, clouds, modules
-        self._template = clouds.make()
-        seed(self._template, large_metadata=route.large_metadata)
-        first = self._facts(self._template)
-        route.prepare(self._template, self._perform)
+        key = (route.prepare, route.large_metadata)
+        if key not in clouds.prepared:
+            clouds.prepared[key] = self._prepared()
+        self._template, first = clouds.prepared[key]
         # A VM that is gone was like this.
         vm = self._template.one("instances", VM) or first.vm
         there = self._template.one("instances", VM) is not None
@@ -85,10 +100,14 @@ class Stage:
         wrong = [*route.goal(undisturbed, self.before), *undisturbed.violations()]
         assert not wrong, f"{route}, undisturbed: {wrong}"
         undisturbed.close()
-        renewed = self.open()
-        assert not self.start(renewed, renewable=True).result().failed
-        self.renewed_log = renewed.requests()
-        renewed.close()
+
+    def _prepared(self) -> tuple[Cloud, Before]:
+        """A cloud in which all is done that the route needs first, and what was there at the very beginning."""
+        self._template = self._clouds.make()
+        seed(self._template, large_metadata=self.route.large_metadata)
+        first = self._facts(self._template)
+        self.route.prepare(self._template, self._perform)
+        return self._template, first
 
     @staticmethod
     def _facts(cloud: Cloud) -> Before:
@@ -118,17 +137,23 @@ class Stage:
         if self.route.options["operation"] == "DELETE" or self.route.options.get("old_disks") == "delete":
             holders = [item for plural in ("disks", "snapshots") for item in cloud.all(plural)]
             watch["keep_digests"] = [item["digest"] for item in holders if item["name"] not in given_up]
-        cloud.act("watch", zone=ZONE, instance=VM, **watch)
+        cloud.act("watch", zone=ZONE, instance=VM, lock_ttl_s=LOCK_TTL_S / SPEED, **watch)
         return cloud
 
     def start(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> Run:
         """Start the task."""
-        return self._modules.start(self.route.module, {**cloud.options(renewable=renewable), **self.limits, **self.route.options, **options})
+        return self.launch(cloud, renewable=renewable, **options)[1]
+
+    def launch(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> tuple[str, Run]:
+        """Start the task, with other options where some are given (None: without); gives who the run is, and its process."""
+        run, connection = cloud.login(renewable=renewable)
+        every = {**connection, **self.limits, **self.route.options, **options}
+        return run, self._modules.start(self.route.module, {key: value for key, value in every.items() if value is not None})
 
     @property
     def limits(self) -> dict[str, int]:
         """The task's options for time and patience."""
-        limits = {"wait_interval": 1, "wait_timeout": 60, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
+        limits = {"wait_interval": 1, "wait_timeout": 120, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
         locks = self.route.module == "restore" or (self.route.module == "backup" and self.route.options["operation"] == "CREATE")
         return {**limits, "lock_ttl": LOCK_TTL_S} if locks else limits
 
@@ -140,7 +165,7 @@ class Stage:
         for hit in keys(self.log):
             kinds = [*KILLS, *MUTATION_FAULTS] if hit.mutating else READ_FAULTS
             chosen += [Case(self.route.title, hit, kind.name) for kind in kinds]
-        return [*chosen, *(Case(self.route.title, hit, READ_FAULTS[0].name) for hit in keys(self.renewed_log) if hit.path == "token")]
+        return [*chosen, Case(self.route.title, TOKEN_REQUEST, READ_FAULTS[0].name)]
 
     def run(self, case: Case) -> Cell:
         """One case."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .gce_clouds import VM, Cloud
@@ -27,8 +27,8 @@ REQUESTS = {
     "detach old disks": ("POST", "detachDisk"),
     "delete VM": ("DELETE", "ID"),
 }
-# What a VM that is restored and running may still lack: its next run writes the labels, and releases the lock.
-_BOOKKEEPING = re.compile(r"carries the lock|labels\.mcr-|labels is|templates is")
+# What a VM that is restored and running may still lack: its next run writes the labels, gives up the old disks, and releases the lock.
+_BOOKKEEPING = re.compile(r"carries the lock|labels\.mcr-|labels is|templates is|the old disk \S+ is left")
 # The failures that leave all as it is, and say so.
 LEAVES = ("NotYetPossible", "LockLost")
 
@@ -83,7 +83,7 @@ def judge_first(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Ce
         cell.outcome = cell.outcome or "killed"
         return []
     wrong = ["a traceback"] if "Traceback" in result.stdout + result.stderr else []
-    wrong += _judge_words(cloud, result)
+    wrong += judge_words(cloud.requests(), result)
     if not result.failed:
         cell.outcome = cell.outcome or "succeeded"
         # A renewal of the lock that is refused is tried again at the next turn, and one that is under way harms nobody.
@@ -161,9 +161,9 @@ def _without_reservations(canonical: dict[str, Any]) -> dict[str, Any]:
     return dict(text)
 
 
-def _judge_words(cloud: Cloud, result: Result) -> list[str]:
-    """Whether `changed` and `steps` agree with the log."""
-    done = accepted(cloud.requests())
+def judge_words(log: Sequence[Mapping[str, Any]], result: Result) -> list[str]:
+    """Whether `changed` and `steps` agree with the requests of the run."""
+    done = accepted(log)
     # Two steps that ask for the same cannot be told apart.
     shared = {"create disks"} if any(step["name"] == "create boot disk" for step in result.value.get("steps", [])) else set()
     wrong = []

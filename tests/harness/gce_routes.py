@@ -153,11 +153,12 @@ def _restored(cloud: Cloud, perform: Perform) -> None:
 # -- Goals
 
 
-def _no_lock(cloud: Cloud) -> list[str]:
+def no_lock(cloud: Cloud) -> list[str]:
+    """Whoever still carries the lock."""
     return [f"{item['name']} still carries the lock" for plural in ("instances", "disks") for item in cloud.all(plural) if LOCK in item.get("labels", {})]
 
 
-def _vm_problems(cloud: Cloud, before: Before, wanted: Digests, name: str = VM, status: str = "RUNNING", *, own_address: bool = False) -> list[str]:
+def vm_problems(cloud: Cloud, before: Before, wanted: Digests, name: str = VM, status: str = "RUNNING", *, own_address: bool = False) -> list[str]:
     """What is wrong with a VM that should be as it was, on disks with these bytes."""
     vm = cloud.one("instances", name)
     if vm is None:
@@ -199,40 +200,41 @@ def _kept(cloud: Cloud, before: Before) -> list[str]:
 
 
 def _swapped(cloud: Cloud, before: Before) -> list[str]:
-    return [*_vm_problems(cloud, before, before.saved), *_kept(cloud, before), *_no_lock(cloud)]
+    return [*vm_problems(cloud, before, before.saved), *_kept(cloud, before), *no_lock(cloud)]
 
 
 def _swapped_for_good(cloud: Cloud, before: Before) -> list[str]:
     left = [name for name in before.disks.values() if cloud.one("disks", name)]
-    return [*_vm_problems(cloud, before, before.saved), *[f"the old disk {name} is left" for name in left], *_no_lock(cloud)]
+    return [*vm_problems(cloud, before, before.saved), *[f"the old disk {name} is left" for name in left], *no_lock(cloud)]
 
 
 def _copied(cloud: Cloud, before: Before) -> list[str]:
-    original = _vm_problems(cloud, before, before.present)
-    return [*original, *_vm_problems(cloud, before, before.saved, COPY, own_address=True), *_no_lock(cloud)]
+    original = vm_problems(cloud, before, before.present)
+    return [*original, *vm_problems(cloud, before, before.saved, COPY, own_address=True), *no_lock(cloud)]
 
 
 def _built(cloud: Cloud, before: Before) -> list[str]:
-    return [*_vm_problems(cloud, before, before.saved, own_address=True), *_no_lock(cloud)]
+    return [*vm_problems(cloud, before, before.saved, own_address=True), *no_lock(cloud)]
 
 
-def _members(cloud: Cloud, plural: str, moment: str) -> dict[str, dict[str, Any]]:
+def members(cloud: Cloud, plural: str, moment: str) -> dict[str, dict[str, Any]]:
+    """The parts of a backup by their names."""
     found = [item for item in cloud.all(plural) if item.get("labels", {}).get("mcr-backup") == moment]
     return {item["name"]: item for item in found}
 
 
 def _backed_up(plural: str, moment: str, *, gone: bool = False, own_address: bool = False) -> Goal:
     def goal(cloud: Cloud, before: Before) -> list[str]:
-        members = list(_members(cloud, plural, moment).values())
-        problems = [f"{item['name']} is {item['status']}" for item in members if item["status"] != "READY"]
-        found = members[0].get("digests", []) if plural == "machineImages" and members else [item["digest"] for item in members]
+        parts = list(members(cloud, plural, moment).values())
+        problems = [f"{item['name']} is {item['status']}" for item in parts if item["status"] != "READY"]
+        found = parts[0].get("digests", []) if plural == "machineImages" and parts else [item["digest"] for item in parts]
         if sorted(found) != sorted(before.present.values()):
-            problems.append(f"what was saved in {len(members)} {plural} is not what is on the disks")
+            problems.append(f"what was saved in {len(parts)} {plural} is not what is on the disks")
         if gone:
             problems += [f"there still is {name}" for name in (VM,) if cloud.one("instances", name)]
         else:
-            problems += _vm_problems(cloud, before, before.present, own_address=own_address)
-        return problems + _no_lock(cloud)
+            problems += vm_problems(cloud, before, before.present, own_address=own_address)
+        return problems + no_lock(cloud)
 
     return goal
 
@@ -250,14 +252,14 @@ def _pruned(cloud: Cloud, before: Before) -> list[str]:
 
 
 def _backup_gone(cloud: Cloud, before: Before) -> list[str]:
-    left, other = _members(cloud, "snapshots", FIRST), _members(cloud, "snapshots", SECOND)
+    left, other = members(cloud, "snapshots", FIRST), members(cloud, "snapshots", SECOND)
     problems = [f"{name} is left" for name in left] + ([] if len(other) == 2 else ["the other backup is not whole"])
-    return problems + _vm_problems(cloud, before, before.present)
+    return problems + vm_problems(cloud, before, before.present)
 
 
 def _given_up(cloud: Cloud, before: Before) -> list[str]:
     left = [item["name"] for item in cloud.all("disks") if item["name"] in (VM, "web-1-data")]
-    return [f"{name} is left" for name in left] + _vm_problems(cloud, before, before.present)
+    return [f"{name} is left" for name in left] + vm_problems(cloud, before, before.present)
 
 
 _RESTORE: Mapping[str, Any] = {"operation": "CREATE", "vm_name": VM, "snapshot_datetime": FIRST}

@@ -26,29 +26,34 @@ from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
-from .fork_server import ForkServer, become, run_to_end
+from .fast_time import speed_up
+from .fork_server import ForkServer, become, freeze, run_to_end
 
 PLUGINS = "ansible_collections.multicloud.recovery.plugins"
 MODULES = f"{PLUGINS}.modules"
-LIBRARIES = (
-    "ansible.module_utils._internal._ansiballz._loader",
-    "ansible.module_utils.urls",
-    "google.auth.transport.requests",
-    "google.cloud.compute_v1",
-    "google.oauth2.credentials",
-    "google.oauth2.service_account",
-    "requests",
-)
+LIBRARIES = ("_strptime", "ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.urls", "requests")
+# Google's takes seconds, which no test of another provider need wait for.
+LIBRARIES_OF = {"gce": ("google.auth.transport.requests", "google.cloud.compute_v1", "google.oauth2.credentials", "google.oauth2.service_account")}
 
 
 def import_all() -> None:
-    """Import what the modules may come to import while they run: the collection, and the libraries of its providers."""
+    """Import what the modules may come to import while they run, save what only one provider needs."""
     for name in LIBRARIES:
         importlib.import_module(name)
     plugins = importlib.import_module(PLUGINS)
     for found in pkgutil.walk_packages(plugins.__path__, f"{PLUGINS}."):
         if found.name.startswith((MODULES, f"{PLUGINS}.module_utils")):
             importlib.import_module(found.name)
+
+
+def import_for(request: dict[str, Any] | None) -> None:
+    """Import what the provider of this task needs, when it is the first; for all providers when the task is not known."""
+    providers = LIBRARIES_OF if request is None else [request["args"].get("provider", "")]
+    missing = [name for provider in providers for name in LIBRARIES_OF.get(provider, ()) if name not in sys.modules]
+    for name in missing:
+        importlib.import_module(name)
+    if missing:
+        freeze()
 
 
 def keep_code() -> None:
@@ -104,6 +109,9 @@ def run_program(link: socket.socket) -> int:
 PATHS = {os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
 
 if __name__ == "__main__":
+    address, speed = sys.argv[1], float(sys.argv[2])
+    if speed != 1.0:
+        speed_up(speed)
     import_all()
     keep_code()
-    ForkServer(run_module, run_program).serve(*sys.argv[1:])
+    ForkServer(run_module, run_program, import_for).serve(address)

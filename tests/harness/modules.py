@@ -34,7 +34,7 @@ with socket.socket(socket.AF_UNIX) as link:
 
 @dataclass(frozen=True)
 class Result:
-    """What a module left: `value` is its JSON result, {} when there is none (killed, or a crash before it)."""
+    """What a module left: `value` is its JSON result, {} when there is none (killed, or a crash before it); `seconds` are those of its own clock."""
 
     value: dict[str, Any]
     status: int
@@ -97,18 +97,18 @@ class Run:
 
 
 class Modules:
-    """Starts modules. Many threads may share one.
+    """Starts modules. Many threads may share one. ``speed``: how much faster time passes for them than for everybody else.
 
     ``python`` is an interpreter for others who start modules, such as ansible-playbook: it has imported already what modules need, save
     the collection itself.
     """
 
-    def __init__(self, folder: Path, collections: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, collections: str, speed: float = 1.0) -> None:
+        self._folder, self.speed = folder, speed
         self._numbers = itertools.count(1)
         environ = {**base_environment(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), collections])}
         address = folder / "python.socket"
-        self._forks = Forks("tests.harness.module_server", str(address), environ=environ, folder=folder)
+        self._forks = Forks("tests.harness.module_server", str(address), str(speed), environ=environ, folder=folder)
         self.python = folder / "python"
         self.python.write_text(_PYTHON.format(python=sys.executable, address=str(address)), "utf-8")
         self.python.chmod(0o755)

@@ -35,6 +35,11 @@ class Sent:
         self.result: Result = modules.run(module, given, **how)
         self.requests = world.control.requests(mark)
 
+    @property
+    def violations(self) -> list[str]:
+        """What the published contract has against these requests; nothing where the contract is not there."""
+        return [text for entry in self.requests for text in entry["contract_violations"]]
+
     def body(self, path: str) -> Any:
         """A field of the body of the only POST or PUT; None when it is absent."""
         (entry,) = [entry for entry in self.requests if entry["method"] in ("POST", "PUT")]

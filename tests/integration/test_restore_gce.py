@@ -26,7 +26,6 @@ COPY: dict[str, Any] = {**WEB, "strategy": "new", "new_vm_name": "web-1-drill"}
 KEY, OTHER_KEY = (base64.b64encode(letter * 32).decode() for letter in (b"k", b"o"))
 KEY_DIGEST = base64.b64encode(hashlib.sha256(b"k" * 32).digest()).decode()
 DISKS, VMS = f"/zones/{ZONE}/disks", f"/zones/{ZONE}/instances"
-GROUP = "projects/1/zones/europe-west1-b/instanceGroupManagers/web-group"
 DRILL_SUBNETWORK = "regions/europe-west1/subnetworks/drill-subnet"
 
 # Options of the requests that make disks and VMs: what is given, where they are sent, and what their bodies must hold because of it.
@@ -70,7 +69,7 @@ BEHAVIOUR = {
     "rollback_of": "test_rollback_brings_the_disks_from_before_back",
     "ensure_network": "test_network_is_made_when_asked",
     "start": "test_start_says_whether_the_vm_runs_afterwards",
-    "old_disks": "test_old_disks_are_kept_or_deleted",
+    "old_disks": "test_old_disks_are_deleted_when_asked",
     "preserve_external_ip": "test_address_that_is_not_reserved_is_kept_or_given_up",
     "allow_lost": "test_what_would_be_lost_is_named_until_it_is_allowed",
     "manifest": "test_manifest_that_is_given_is_used",
@@ -219,8 +218,8 @@ def test_snapshot_by_name_and_of_another_disk(ask: Ask, vm_world: VmWorld) -> No
 
 @pytest.mark.parametrize(
     "image",
-    [{"source_image": "golden"}, {"image_family": "gold"}, {"source_image": "projects/{project}/global/images/family/gold"}],
-    ids=["by name", "family", "family as image"],
+    [{"image_family": "gold"}, {"source_image": "projects/{project}/global/images/family/gold"}],
+    ids=["family", "family as image"],
 )
 def test_image_and_family_are_for_the_boot_disk(ask: Ask, vm_world: VmWorld, image: dict[str, str]) -> None:
     before = vm_world.contents("web-1")
@@ -263,26 +262,23 @@ def test_network_is_made_when_asked(ask: Ask, vm_world: VmWorld) -> None:
     assert ask("restore", CREATE, **WEB, ensure_network=True, name="x").is_refused("ensure_network")
 
 
-@pytest.mark.parametrize("start", ["as_before", "started", "stopped"])
-@pytest.mark.parametrize("was", ["RUNNING", "TERMINATED"])
+@pytest.mark.parametrize(("start", "was", "wanted"), [("started", "RUNNING", "RUNNING"), ("stopped", "TERMINATED", "TERMINATED")])
 @pytest.mark.usefixtures("saved")
-def test_start_says_whether_the_vm_runs_afterwards(ask: Ask, vm_world: VmWorld, start: str, was: str) -> None:
+def test_start_says_whether_the_vm_runs_afterwards(ask: Ask, vm_world: VmWorld, start: str, was: str, wanted: str) -> None:
     if was == "TERMINATED":
         vm_world.control.act("set_fields", project=vm_world.project, plural="instances", zone=ZONE, name="web-1", fields={"status": was})
     ran = ask("restore", CREATE, **WEB, start=start).ok
-    wanted = {"as_before": was, "started": "RUNNING", "stopped": "TERMINATED"}[start]
     assert ran["restore"]["vm_status"] == vm_world.vm("web-1")["status"] == wanted
     words = [change.rpartition("/")[2] for change in ran.changes]
     assert ("stop" in words, "start" in words) == (was == "RUNNING", wanted == "RUNNING")
 
 
-@pytest.mark.parametrize("old_disks", ["keep", "delete"])
-def test_old_disks_are_kept_or_deleted(ask: Ask, vm_world: VmWorld, saved: dict[str, str], old_disks: str) -> None:
+def test_old_disks_are_deleted_when_asked(ask: Ask, vm_world: VmWorld, saved: dict[str, str]) -> None:
     old = set(vm_world.disk_names("web-1"))
-    ran = ask("restore", CREATE, **WEB, old_disks=old_disks).ok
+    ran = ask("restore", CREATE, **WEB, old_disks="delete").ok
     assert vm_world.contents("web-1") == saved
-    assert (old & set(vm_world.names("disks"))) == (old if old_disks == "keep" else set())
-    assert len(ran["restore"]["old_disks"]) == (3 if old_disks == "keep" else 0)
+    assert old & set(vm_world.names("disks")) == set()
+    assert ran["restore"]["old_disks"] == []
     assert ask("restore", CREATE, **COPY, old_disks="delete").is_refused("old_disks")
 
 
@@ -375,14 +371,6 @@ def test_local_ssds_are_given_up_only_when_asked(ask: Ask, vm_world: VmWorld) ->
     assert ran.queries("/stop")[0]["discardLocalSsd"] == "true"
 
 
-@pytest.mark.usefixtures("saved")
-def test_vm_of_a_managed_group_needs_force(ask: Ask, vm_world: VmWorld) -> None:
-    fields = {"metadata": {"items": [{"key": "created-by", "value": GROUP}]}}
-    vm_world.control.act("set_fields", project=vm_world.project, plural="instances", zone=ZONE, name="web-1", fields=fields)
-    assert ask("restore", CREATE, **WEB).is_refused("web-group", "force")
-    assert ask("restore", CREATE, **WEB, force=True).ok["changed"]
-
-
 def test_lock_of_the_dead_is_taken_over_after_its_time(ask: Ask, vm_world: VmWorld, saved: dict[str, str]) -> None:
     dead = {"mcr-lock": "deadbeef-r-4", "mcr-lock-for": f"restore_{NAME}"}
     vm_world.control.merge_state(instances=[{"name": "web-1", "place": f"zones/{ZONE}", "labels": {"app": "web", **dead}}])
@@ -421,25 +409,25 @@ def test_deadline_puts_the_vm_back_or_leaves_it_to_the_next_run(ask: Ask, vm_wor
     assert len(vm_world.all("disks")) == 7
 
 
-@pytest.mark.parametrize(
-    ("options", "names"),
-    [
-        ({}, ["a/first", "web-1/first", "web-1/second"]),
-        ({"vm_name": "web-1"}, ["web-1/first", "web-1/second"]),
-        ({"tags": {"env": "prod"}}, ["web-1/first"]),
-        ({"name_filter": "sec"}, ["web-1/second"]),
-        ({"status": ["running"]}, []),
-        ({"status": "succeeded", "max_objects": 2}, ["a/first", "web-1/first"]),
-    ],
-    ids=str,
-)
+# What an INSPECT_ALL is asked, and which restores it gives.
+LISTS: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ["a/first", "web-1/first", "web-1/second"]),
+    ({"vm_name": "web-1"}, ["web-1/first", "web-1/second"]),
+    ({"tags": {"env": "prod"}}, ["web-1/first"]),
+    ({"name_filter": "sec"}, ["web-1/second"]),
+    ({"status": ["running"]}, []),
+    ({"status": "succeeded", "max_objects": 2}, ["a/first", "web-1/first"]),
+]
+
+
 @pytest.mark.usefixtures("saved")
-def test_lists_are_filtered(ask: Ask, vm_world: VmWorld, options: dict[str, Any], names: list[str]) -> None:
+def test_lists_are_filtered(ask: Ask, vm_world: VmWorld) -> None:
     vm_world.put_vm("a", {"boot": {}})
     vm_world.control.settings(page_size=2)
     assert ask("backup", CREATE, vm_name="a", snapshot_datetime=MOMENTS[0]).ok
     assert ask("restore", CREATE, vm_name="a", snapshot_datetime=MOMENTS[0], name="first").ok
     assert ask("restore", CREATE, **WEB, name="first", tags={"env": "prod"}).ok
     assert ask("restore", CREATE, **WEB, name="second", tags={"env": "test"}).ok
-    assert sorted(f"{one['vm']}/{one['name']}" for one in ask("restore", ALL, **options).ok["restores"]) == names
+    for options, names in LISTS:
+        assert sorted(f"{one['vm']}/{one['name']}" for one in ask("restore", ALL, **options).ok["restores"]) == names, options
     assert ask("restore", ONE, name="first").kind == "AmbiguousName"

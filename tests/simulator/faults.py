@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 import signal as signals
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -31,6 +32,8 @@ ACTS_BY_DEFAULT = {
     "signal": True,
     "barrier": True,
     "operation": True,
+    "stall": True,
+    "network_lost": True,
 }
 BARRIER_LIMIT_S = 30.0
 
@@ -41,8 +44,12 @@ class FaultRule:
 
     `act`: "before" (the provider acts, then the fault), "after" (slow and signal: the fault, then the provider acts) or "never"; None is the kind's own way.
     `status` kind: `status`, `body` or `reason` (the provider's own word), `retry_after`.
+    `token` narrows a rule to the requests of one token, by its short id as the log shows it.
     `signal`: `signal` (9; a number or a name) goes to process `pid`; with `seconds` that much after the request arrived, the answer going out as usual.
     `barrier`: requests are held until `count` of them are, or for `seconds` (30), and then let go in order of arrival; rules of one `name` share a barrier.
+    `stall`: process `pid` is stopped (SIGSTOP) when the request arrives: with `act` "before" when the provider has acted and the answer is on its way, else
+    before the provider acts, which it then does only when the process goes on (SIGCONT).
+    `network_lost`: from this request on all connections of its token are dropped, for `seconds`; the provider acts on this one unless `act` says otherwise.
     `operation`: the operation that the request starts ends with `error` {code, message} and, when given, `http_status`; or takes `seconds`; or `never_ends`;
     with `pid`, that process gets `signal` when the operation ends, or with `act` "before" as soon as it has begun.
     """
@@ -69,13 +76,15 @@ class FaultRule:
     error: Mapping[str, Any] | None = None
     http_status: int | None = None
     never_ends: bool = False
+    token: str | None = None
     seen: int = 0
     fired: int = 0
 
-    def matches(self, scope: str | None, method: str, route: str | None, path: str) -> bool:
+    def matches(self, scope: str | None, method: str, route: str | None, path: str, token: str | None) -> bool:
         """Whether the rule is about this request at all."""
         return (
-            (self.scope is None or self.scope == scope)
+            (self.token is None or self.token == token)
+            and (self.scope is None or self.scope == scope)
             and (self.method is None or self.method.upper() == method)
             and (self.route is None or self.route == route)
             and (self.path is None or re.search(self.path, path) is not None)
@@ -89,7 +98,7 @@ class FaultRule:
     @property
     def acts(self) -> bool:
         """Whether the provider does what was asked."""
-        return ACTS_BY_DEFAULT[self.kind] if self.act is None else self.act != "never"
+        return ACTS_BY_DEFAULT[self.kind] if self.act is None or self.kind == "stall" else self.act != "never"
 
 
 class Barrier:
@@ -126,6 +135,8 @@ class FaultBook:
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
         self._barriers: dict[str, Barrier] = {}
+        # Tokens without a network, to the moment (monotonic) at which it comes back.
+        self._offline: dict[str, float] = {}
         self._next = 1
 
     def barrier(self, rule: FaultRule) -> Barrier:
@@ -155,11 +166,19 @@ class FaultBook:
         self._rules.append(rule)
         return rule
 
-    def pick(self, scope: str | None, method: str, route: str | None, path: str) -> FaultRule | None:
+    def lose_network(self, token: str, seconds: float) -> None:
+        """Nothing of this token comes through for so long; 0: it does again."""
+        self._offline[token] = time.monotonic() + seconds
+
+    def is_offline(self, token: str | None) -> bool:
+        """Whether nothing of this token comes through."""
+        return token is not None and time.monotonic() < self._offline.get(token, 0)
+
+    def pick(self, scope: str | None, method: str, route: str | None, path: str, token: str | None = None) -> FaultRule | None:
         """The first rule that hits this request; every matching rule counts it."""
         hit = None
         for rule in self._rules:
-            if rule.matches(scope, method, route, path) and rule.fires() and hit is None:
+            if rule.matches(scope, method, route, path, token) and rule.fires() and hit is None:
                 hit = rule
                 rule.fired += 1
         return hit
@@ -176,8 +195,10 @@ class FaultBook:
 def _check_kind(values: Mapping[str, Any]) -> None:
     """Raises Refused for a rule whose kind lacks what it needs."""
     kind, pid = values["kind"], values.get("pid")
-    if kind == "signal" and pid is None:
-        raise Refused("a signal needs a pid")
+    if kind in ("signal", "stall") and pid is None:
+        raise Refused(f"a {kind} needs a pid")
+    if kind == "network_lost" and not values.get("seconds"):
+        raise Refused("network_lost needs seconds")
     if pid is not None and (not isinstance(pid, int) or pid <= 1):
         raise Refused(f"pid must be a process, not {pid!r}")
     number = values.get("signal")

@@ -27,6 +27,9 @@ class Provider(Protocol):
     def handle(self, call: Call, match: Match) -> Answer | Awaitable[Answer]:
         """Does what the call asks and answers it; an answer that comes later is awaited while others are served."""
 
+    def caller(self, call: Call) -> str | None:
+        """A short id of whoever sends the call, which tells one token from another and gives none away; None without a token."""
+
     def is_mutating(self, call: Call, match: Match) -> bool:
         """Whether the call would change something at the real provider."""
 

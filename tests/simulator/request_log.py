@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-auth-token")
@@ -17,7 +17,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-auth-toke
 
 @dataclass
 class Entry:
-    """One request. `time` is seconds since the epoch; `status` stays None when no answer was sent."""
+    """One request. `time` is seconds since the epoch; `token` is a short id of the token; `status` stays None when no answer was sent."""
 
     n: int
     time: float
@@ -29,6 +29,7 @@ class Entry:
     body: Any
     headers: dict[str, str]
     mutating: bool
+    token: str | None = None
     contract_violations: list[str] = field(default_factory=list)
     status: int | None = None
     fault: str | None = None
@@ -50,11 +51,17 @@ class RequestLog:
 
     def show(self, scope: str | None, since: int = 0) -> list[dict[str, Any]]:
         """Entries of one scope, or of all, with a number above `since`."""
-        return [asdict(entry) for entry in self._entries if entry.n > since and (scope is None or entry.scope == scope)]
+        # Nothing of an entry is changed in place later on, so that it need not be copied through.
+        return [dict(vars(entry)) for entry in self._entries if entry.n > since and (scope is None or entry.scope == scope)]
 
     def clear(self, scope: str | None) -> None:
         """Forgets the entries of one scope, or all."""
         self._entries = [] if scope is None else [entry for entry in self._entries if entry.scope != scope]
+
+
+def short_digest(value: str) -> str:
+    """Eight digits that tell one secret from another."""
+    return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from .messages import Answer, Call, Match
 from .provider import Provider
 from .request_log import Entry, RequestLog, shown_headers
 from .settings import Settings
-from .signals import send_signal
+from .signals import is_stopped, send_signal
 
 SIGNAL_PAUSE_S = 0.02
 
@@ -35,6 +35,8 @@ class Service:
         self.log = RequestLog()
         self.faults = FaultBook()
         self.contract = provider.load_contracts(contracts)
+        # Requests that are being answered, by their number in the log.
+        self._open: dict[int, tuple[str | None, web.Request]] = {}
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answers one request to the provider's API."""
@@ -43,6 +45,7 @@ class Service:
         call = Call(request.method, path, query, headers, await request.read())
         match = self.provider.identify(call)
         violations = self.provider.contract_violations(call, match)
+        token = self.provider.caller(call)
         entry = self.log.open(
             scope=match.scope,
             method=call.method,
@@ -52,18 +55,35 @@ class Service:
             body=self.provider.log_body(call),
             headers=shown_headers(headers),
             mutating=self.provider.is_mutating(call, match),
+            token=token,
             contract_violations=violations,
         )
-        rule = self.faults.pick(match.scope, call.method, match.route, path)
+        if self.faults.is_offline(token):
+            entry.fault = "network_lost"
+            return await abort(request)
+        rule = self.faults.pick(match.scope, call.method, match.route, path, token)
         latency_s = self.settings.get("latency_s", match.scope)
         if latency_s:
             await asyncio.sleep(latency_s)
-        if rule is not None:
-            entry.fault = rule.kind
-            return await self._serve_fault(request, call, match, entry, rule)
-        answer = await self._act(call, match, violations)
-        entry.status = answer.status
-        return await deliver(request, answer)
+        self._open[entry.n] = (token, request)
+        try:
+            if rule is not None:
+                entry.fault = rule.kind
+                return await self._serve_fault(request, call, match, entry, rule)
+            answer = await self._act(call, match, violations)
+            if self.faults.is_offline(token):
+                return await abort(request)
+            entry.status = answer.status
+            return await deliver(request, answer)
+        finally:
+            del self._open[entry.n]
+
+    def lose_network(self, token: str | None, seconds: float) -> None:
+        """All connections of a token are dropped, those that wait for an answer too, for so long."""
+        self.faults.lose_network(token or "", seconds)
+        for other, request in self._open.values():
+            if other == token and request.transport is not None:
+                request.transport.abort()
 
     async def _act(self, call: Call, match: Match, violations: list[str]) -> Answer:
         if violations and self.settings.get("strict_contract", match.scope):
@@ -85,13 +105,20 @@ class Service:
                 asyncio.get_running_loop().call_later(rule.seconds, send_signal, rule.pid, rule.signal)
             elif rule.act in ("after", "never"):
                 send_signal(rule.pid, rule.signal)
+        elif rule.kind == "stall" and rule.pid is not None and rule.act in ("after", "never"):
+            await self._hold(rule.pid)
         elif rule.kind == "operation":
             match = replace(match, fault=rule)
         refusal = self.provider.refuse(rule.status or 503, "injected fault", rule.reason)
         answer = await self._act(call, match, entry.contract_violations) if rule.acts else refusal
         if rule.kind == "signal" or (rule.kind == "operation" and rule.pid is not None and rule.act == "before"):
             return await self._after_signal(request, entry, rule, answer)
-        if rule.kind in ("barrier", "operation"):
+        if rule.kind == "network_lost":
+            self.lose_network(entry.token, rule.seconds or 0)
+            return await abort(request)
+        if rule.kind == "stall" and rule.pid is not None and rule.act in (None, "before"):
+            send_signal(rule.pid, "SIGSTOP")
+        if rule.kind in ("barrier", "operation", "stall"):
             entry.status = answer.status
             return await deliver(request, answer)
         if rule.kind in ("drop_before", "drop_after"):
@@ -108,6 +135,13 @@ class Service:
             answer = injected(rule, refusal)
         entry.status = answer.status
         return await deliver(request, answer)
+
+    async def _hold(self, pid: int) -> None:
+        """Stops a process and returns when it goes on."""
+        send_signal(pid, "SIGSTOP")
+        await asyncio.sleep(SIGNAL_PAUSE_S)
+        while is_stopped(pid):
+            await asyncio.sleep(SIGNAL_PAUSE_S)
 
     async def _after_signal(self, request: web.Request, entry: Entry, rule: FaultRule, answer: Answer) -> web.StreamResponse:
         if rule.pid is not None and (not rule.seconds or rule.kind == "operation") and rule.act in (None, "before"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 
 def send_signal(pid: int, number: int | str | None = None) -> None:
@@ -18,3 +19,12 @@ def send_signal(pid: int, number: int | str | None = None) -> None:
     if pid > 1:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, chosen)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped and does not go on; a process that is gone is not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] in ("T", "t")

@@ -17,7 +17,9 @@ import tempfile
 from export_tree import ROOT, export_tree
 
 BIN = pathlib.Path(sys.executable).parent
-MODULES = ["multicloud.recovery.backup", "multicloud.recovery.restore"]
+MODULES = [f"multicloud.recovery.{path.stem}" for path in sorted((ROOT / "plugins" / "modules").glob("*.py"))]
+# ansible-lint is a stage of its own, with the same rules; here its findings would only be printed.
+IMPORTER = {"GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true", "GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false"}
 
 # Runs a module of the installed copy without any provider: the answer must come from the module, and not from its absence.
 PLAYBOOK = """\
@@ -39,7 +41,7 @@ PLAYBOOK = """\
 
 def run(*command: str | pathlib.Path, cwd: pathlib.Path, collections: pathlib.Path | None = None) -> None:
     """Run a command of the development environment, only with the collections in the given folder; exit when it fails."""
-    environment = {**os.environ, "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]), "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true"}
+    environment = {**os.environ, **IMPORTER, "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]])}
     environment["ANSIBLE_PYTHON_INTERPRETER"] = sys.executable  # with an inventory Ansible would look for one itself
     if collections:
         environment["ANSIBLE_COLLECTIONS_PATH"] = str(collections)
@@ -67,8 +69,8 @@ def check(work: pathlib.Path) -> None:
     playbook = elsewhere / "installed.yml"
     playbook.write_text(PLAYBOOK)
     run("ansible-playbook", "--inventory", "localhost,", playbook, cwd=elsewhere, collections=collections)
-    for shipped in sorted((collections / "ansible_collections/multicloud/recovery/playbooks").glob("*.yml")):
-        run("ansible-playbook", "--syntax-check", f"multicloud.recovery.{shipped.stem}", cwd=elsewhere, collections=collections)
+    shipped = sorted((collections / "ansible_collections/multicloud/recovery/playbooks").glob("*.yml"))
+    run("ansible-playbook", "--syntax-check", *(f"multicloud.recovery.{path.stem}" for path in shipped), cwd=elsewhere, collections=collections)
     run(sys.executable, "-m", "galaxy_importer.main", archive, cwd=elsewhere)
 
 

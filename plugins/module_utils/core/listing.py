@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -19,6 +20,12 @@ def check_statuses(words: Sequence[str] | None, own: Collection[str] = ()) -> No
     for word in words or ():
         if word not in known and word.lower() not in STATUSES:
             raise InvalidRequest(f'status "{word}" is not known; use one of: {", ".join(known)}.')
+
+
+def check_name_filter(text: str | None, legal: re.Pattern[str], rule: str) -> None:
+    """Raise InvalidRequest for a text that is part of no name; ``legal`` is what can be part of one, ``rule`` says so in the words of a message."""
+    if text and not legal.fullmatch(text):
+        raise InvalidRequest(f'name_filter: "{text}" is part of no name: names are {rule}.')
 
 
 def chosen(

@@ -143,6 +143,8 @@ def _bounded_pool(pool: Any) -> Any:
             connection.connect()
         exchange = EXCHANGE.get()
         if exchange:
+            # The last answer on this connection has left it with the short limit of a look.
+            connection.sock.settimeout(exchange.limits.seconds)
             exchange.leave()
         return plain.request(connection, *args, **kwargs)
 

@@ -8,9 +8,12 @@ guest_write {disk, zone or region, offset, data}: writes base64 `data` as the gu
 guest_read {disk, zone or region, offset, length}: gives {data} in base64.
 digest {disk | snapshot | image | machine_image, zone or region for a disk}: gives {digest}; of a machine image {digests}, in the order of its disks.
 take_address {address}: an internal address, or alias range, is in use by somebody outside. free_address {address}: not any more.
-watch {zone, instance, old_disks, keep_digests, given_up, lock_label, exempt_devices}: see watch.py; gives {old_disks, keep_digests}.
+watch {zone, instance, old_disks, keep_digests, given_up, lock_label, lock_ttl_s, exempt_devices}: see watch.py; gives {old_disks, keep_digests}.
+permit {token, names}: the run of a token (its short id) may delete what `names` name, as in given_up.
+count_on {names}: a run has ended well; what is there now was there before for every other run, and `names` ("disk:NAME") even for the one who made them.
+runs {}: gives {short id of a token: the run whose claims were written with it}.
 unwatch {}: ends all watches of the project and forgets the violations.
-violations {}: gives [{kind: mixed_disks|bytes_lost|deleted|no_lock, message, instance, at_s, time}].
+violations {}: gives [{kind: mixed_disks|bytes_lost|deleted|no_lock|foreign_lock|power|needed, message, instance, at_s, time}].
 canonical {}: the project without what differs from run to run; see state.canonical.
 operations {}: gives [{project, type, target, insert_s, end_s, failed, data}], oldest first.
 set_fields {plural, zone or region, name, fields}: overwrites fields of a resource, as if somebody else had.
@@ -101,6 +104,20 @@ def end_watch(project: Project, body: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def permit(project: Project, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Lets a run delete something."""
+    for item in project.watches:
+        item.permit(str(body.get("token")), body.get("names", []))
+    return {}
+
+
+def count_on(project: Project, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes what is there for given."""
+    for item in project.watches:
+        item.count_on(body.get("names", []))
+    return {}
+
+
 def list_operations(project: Project, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The operations, oldest first."""
     return state.operation_log(project)
@@ -129,6 +146,9 @@ ACTIONS: dict[str, Callable[[Project, Mapping[str, Any]], Any]] = {
     "free_address": free_address,
     "watch": begin_watch,
     "unwatch": end_watch,
+    "permit": permit,
+    "count_on": count_on,
+    "runs": lambda project, body: {token: run for item in project.watches for token, run in item.claims.runs.items()},
     "violations": lambda project, body: list(project.violations),
     "canonical": lambda project, body: state.canonical(project),
     "operations": list_operations,

@@ -22,8 +22,9 @@ from .store import Project, Resource, World
 
 ZERO_UUID = uuid.UUID(int=0)
 REQUEST_ID_LIFETIME_S = 3600.0
-# What changes a VM for good or takes a disk away: watched calls must hold the lock.
-DESTRUCTIVE = (("instances", "stop"), ("instances", "detachDisk"), ("instances", "attachDisk"), ("instances", "delete"), ("disks", "delete"))
+# What changes a VM for good or takes something away: watched calls must hold the lock.
+DESTRUCTIVE = {("instances", verb) for verb in ("stop", "detachDisk", "attachDisk", "delete", "setDiskAutoDelete")}
+DESTRUCTIVE |= {(plural, "delete") for plural in ("disks", "snapshots", "images", "machineImages")}
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Context:
     body: dict[str, Any]
     user: str
     fault: FaultRule | None = None
+    # A short id of the token.
+    caller: str = ""
     # Warnings of the operation: {code, message, data}.
     warnings: list[dict[str, Any]] = field(default_factory=list)
     # What the operation reads: it cannot be deleted until the operation has ended.
@@ -142,10 +145,11 @@ class Context:
         verb = kind or self.route.verb
         if (target.plural, verb) in DESTRUCTIVE:
             for watch in self.project.watches:
-                watch.on_destructive(verb, target)
+                watch.on_destructive(verb, target, self.caller)
         request_id = self.query.get("requestId")
         operation = operations.start(self.project, place or self.place, verb, target, self.user, effect, undo, request_id, self.fault)
-        operation.touched, operation.sources, operation.warnings = list(touched), list(self.sources), self.warnings
+        operation.touched, operation.sources = list(touched), list(self.sources)
+        operation.warnings, operation.caller = self.warnings, self.caller
         operation.show_warnings()
         self.project.history.begins(iter((target, *touched)))
         for plan in self.when_accepted:

@@ -60,8 +60,11 @@ def set_labels(ctx: Context) -> dict[str, Any]:
     def effect() -> None:
         # Two that read the same version: the second one to end loses.
         check_fingerprint(given, resource.data["labelFingerprint"], "labelFingerprint")
+        before = resource.data.get("labels", {})
         resource.data["labels"] = labels
         resource.data["labelFingerprint"] = fingerprint([labels, ctx.world.next_id()])
+        for watch in ctx.project.watches:
+            watch.on_labels(resource, before, labels, ctx.caller)
 
     return ctx.operation(resource, effect)
 

@@ -49,6 +49,8 @@ class Operation:
     # What is read while it runs, such as the snapshot that a disk is made from.
     sources: list[Resource] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    # The short id of the token that began it.
+    caller: str = ""
 
     @property
     def done(self) -> bool:
@@ -139,7 +141,8 @@ def finish(operation: Operation) -> None:
         elif operation.data["operationType"] not in ("insert", "delete") and _gone(operation.target):
             raise not_found(operation.target.ref.path)
         else:
-            operation.effect()
+            with operation.project.on_behalf_of(operation.caller):
+                operation.effect()
     except ApiError as error:
         _fail(operation, error, bool(operation.project.world.settings.get("operation_errors_with_http", operation.project.name)))
     except Exception as error:  # noqa: BLE001 - a bug in here must be seen by the test that met it, and not by whoever asks next
@@ -165,7 +168,8 @@ def _gone(target: Resource) -> bool:
 
 
 def _fail(operation: Operation, error: ApiError, with_http: bool) -> None:
-    operation.undo()
+    with operation.project.on_behalf_of(operation.caller):
+        operation.undo()
     operation.data["error"] = {"errors": [error.in_operation()]}
     if with_http:
         operation.data.update(httpErrorStatusCode=error.status, httpErrorMessage=HTTP_MESSAGES.get(error.status, "ERROR"))

@@ -105,7 +105,9 @@ class Gce:
             return error_answer(501, f"not simulated: {target.known.method_id if target.known else call.raw_path}")
         try:
             self._check_filter(call, target.known)
-            answer = self._handle(self._context(call, match, target.route, user))
+            ctx = self._context(call, match, target.route, user)
+            with ctx.project.on_behalf_of(ctx.caller):
+                answer = self._handle(ctx)
         except ApiError as error:
             return error.answer()
         if not isinstance(answer, dict):
@@ -123,7 +125,8 @@ class Gce:
         fields: dict[str, Any] = body if isinstance(body, dict) else {}
         if route.verb in ("insert", "createSnapshot"):
             fields = {name: value for name, value in fields.items() if name not in generic.OUTPUT_ONLY}
-        return Context(self.world, self.project(str(match.scope)), route, dict(match.params), dict(call.query), fields, user, match.fault)
+        project, caller = self.project(str(match.scope)), self.caller(call) or ""
+        return Context(self.world, project, route, dict(match.params), dict(call.query), fields, user, match.fault, caller)
 
     def _handle(self, ctx: Context) -> Any:
         ctx.require_place()
@@ -161,6 +164,10 @@ class Gce:
             self.world.projects[name] = Project(self.world, name)
             networks.fill_new_project(self.world.projects[name])
         return self.world.projects[name]
+
+    def caller(self, call: Call) -> str | None:
+        """See Tokens.caller_of."""
+        return self.tokens.caller_of(call)
 
     def is_mutating(self, call: Call, match: Match) -> bool:
         """All but reading, waiting and asking for tokens and permissions."""

@@ -26,18 +26,19 @@ UNSTABLE |= {"lastAttachTimestamp", "lastDetachTimestamp", "sourceDiskId", "sour
 
 def dump(project: Project) -> dict[str, Any]:
     """{plural: [{...as answered, "place", "digest"}], operations, taken_addresses, violations, watches}."""
-    found: dict[str, Any] = {plural: [_shown(item) for item in project.all(plural)] for plural in KINDS}
+    found: dict[str, Any] = {plural: [shown(item) for item in project.all(plural)] for plural in KINDS}
     found.update(operations=operation_log(project), taken_addresses=dict(project.taken), violations=list(project.violations), watches=len(project.watches))
     return found
 
 
-def _shown(item: Resource) -> dict[str, Any]:
-    shown = {**item.data, "place": item.place}
+def shown(item: Resource) -> dict[str, Any]:
+    """A resource as answered, with "place" and the digest of its bytes."""
+    found = {**item.data, "place": item.place}
     if item.plural in ("disks", "snapshots", "images"):
-        shown["digest"] = item.content.digest
+        found["digest"] = item.content.digest
     if item.saved:
-        shown["digests"] = [content.digest for content in item.saved]
-    return shown
+        found["digests"] = [content.digest for content in item.saved]
+    return found
 
 
 def operation_log(project: Project) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def canonical(project: Project) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for plural in KINDS:
-        items = {f"{item.place}/{item.name}": _stable(project, _shown(item)) for item in project.all(plural)}
+        items = {f"{item.place}/{item.name}": _stable(project, shown(item)) for item in project.all(plural)}
         if items:
             found[plural] = dict(sorted(items.items()))
     found["pending"] = sorted(f"{item.data['operationType']} {item.data['targetLink'][len(BASE) :]}" for item in project.running_operations())

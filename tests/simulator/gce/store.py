@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,10 @@ PACIFIC = timezone(timedelta(hours=-8))
 
 @dataclass(eq=False)
 class Resource:
-    """One resource. `data` is what is answered; `content` the bytes of a disk, snapshot or image; `saved` those of a machine image's disks."""
+    """One resource. `data` is what is answered; `content` the bytes of a disk, snapshot or image; `saved` those of a machine image's disks.
+
+    `made_by` is the short id of the token that it was made with; "" for what was put there.
+    """
 
     project: Project
     place: str
@@ -41,6 +45,7 @@ class Resource:
     data: dict[str, Any]
     content: Content = EMPTY
     saved: list[Content] = field(default_factory=list)
+    made_by: str = ""
 
     @property
     def name(self) -> str:
@@ -80,6 +85,8 @@ class Project:
         self.policies: dict[str, dict[str, Any]] = {}
         self.snapshot_times: dict[str, list[float]] = {}
         self.history = History(self)
+        # The token whose request, or whose operation, is being carried out.
+        self.acting = ""
         self._tables: dict[tuple[str, str], dict[str, Resource]] = {}
 
     def table(self, place: str, plural: str) -> dict[str, Resource]:
@@ -117,7 +124,19 @@ class Project:
         if KINDS[resource.plural].labelled:
             data["labelFingerprint"] = fingerprint(data.get("labels", {}))
         self.table(resource.place, resource.plural)[resource.name] = resource
+        resource.made_by = self.acting
+        for watch in self.watches:
+            watch.on_labels(resource, {}, data.get("labels", {}), self.acting)
         return resource
+
+    @contextmanager
+    def on_behalf_of(self, caller: str) -> Iterator[None]:
+        """What is done meanwhile is done by this token."""
+        before, self.acting = self.acting, caller
+        try:
+            yield
+        finally:
+            self.acting = before
 
     def remove(self, resource: Resource) -> None:
         """Removes a resource; nothing happens when it is gone already."""
@@ -125,7 +144,7 @@ class Project:
         if table.get(resource.name) is resource:
             del table[resource.name]
             for watch in self.watches:
-                watch.on_removed(resource)
+                watch.on_removed(resource, self.acting)
 
     def sharers(self) -> list[Project]:
         """This project first, and those that it shares a network with (Shared VPC)."""

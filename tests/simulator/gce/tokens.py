@@ -26,7 +26,8 @@ TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("cloud-platform", "compute", "compute.readonly")}
 DEFAULT_PROJECT = "simulator"
-EMAIL = re.compile(r"simulator@([a-z][-a-z0-9]*)\.iam\.gserviceaccount\.com")
+# Accounts are called "simulator", or "run-1", "run-2", ... where runs are to be told apart.
+EMAIL = re.compile(r"(simulator|run-\d+)@([a-z][-a-z0-9]*)\.iam\.gserviceaccount\.com")
 # The longest life that Google allows, and how far apart the clocks may be.
 JWT_LIFETIME_S = 3600
 SKEW_S = 10
@@ -60,12 +61,16 @@ class Tokens:
         self._issued: dict[str, _Issued] = {}
         self._revoked: set[tuple[str, str | None]] = set()
         self._token_uris = {TOKEN_AUDIENCE}
-        self.access_token = self._issue(email_of(DEFAULT_PROJECT), UNLIMITED_S, frozenset(SCOPES))
+        self.access_token = self.issue(DEFAULT_PROJECT)
 
-    def service_account(self, base_url: str, project: str = DEFAULT_PROJECT) -> dict[str, str]:
+    def issue(self, project: str, name: str = "simulator") -> str:
+        """One more access token, of an account of a project, that does not expire. There may be any number of them."""
+        return self._issue(email_of(project, name), UNLIMITED_S, frozenset(SCOPES))
+
+    def service_account(self, base_url: str, project: str = DEFAULT_PROJECT, name: str = "simulator") -> dict[str, str]:
         """What a service account's key file holds. `base_url`: where this simulator listens; all accounts share one key."""
         key = signing_key()
-        email = email_of(project)
+        email = email_of(project, name)
         token_uri = f"{base_url.rstrip('/')}/token"
         self._token_uris.add(token_uri)
         return {
@@ -98,6 +103,16 @@ class Tokens:
         fits = claims["aud"] == AUDIENCE if "aud" in claims else bool(_scopes(claims) & SCOPES)
         return str(claims["iss"]) if fits and claims.get("sub") == claims["iss"] else None
 
+    def caller_of(self, call: Call) -> str | None:
+        """A short id of whoever sends a call: the name of a run's account, or a digest of the token. It is the same for all tokens of one account of a run."""
+        token = _bearer(call.headers.get("authorization"))
+        if token is None:
+            name = _account_in(dict(call.form).get("assertion", "")) if call.is_form else ""
+            return name or None
+        issued = self._issued.get(token)
+        name = issued.user.partition("@")[0] if issued is not None else _account_in(token)
+        return name if name.startswith("run-") else hashlib.sha256(token.encode()).hexdigest()[:8]
+
     def revoke(self, authorization_header: str, scope: str | None) -> None:
         """Ends the token of a header, for one scope or (None) everywhere. A JWT signed anew in the same second is the same, so it is ended too."""
         token = _bearer(authorization_header)
@@ -106,15 +121,8 @@ class Tokens:
 
     def scope_of(self, call: Call) -> str | None:
         """The project of the service account that asks for a token, read without verifying anything; None when there is none to be read."""
-        from google.auth import jwt
-
-        decode: Callable[..., Mapping[str, Any]] = jwt.decode
-        try:
-            claims = decode(dict(call.form).get("assertion", ""), verify=False)
-        except ValueError:
-            return None
-        found = EMAIL.fullmatch(str(claims.get("iss")))
-        return found[1] if found else None
+        found = EMAIL.fullmatch(_issuer(dict(call.form).get("assertion", "")))
+        return found[2] if found else None
 
     def token_endpoint(self, call: Call) -> Answer:
         """Exchanges a signed assertion for an access token, as in RFC 7523."""
@@ -154,9 +162,24 @@ def signing_key() -> _Key:
     return _Key(text.decode(), public.decode(), hashlib.sha1(public, usedforsecurity=False).hexdigest())
 
 
-def email_of(project: str) -> str:
-    """The address of the service account of a project."""
-    return f"simulator@{project}.iam.gserviceaccount.com"
+def email_of(project: str, name: str = "simulator") -> str:
+    """The address of a service account of a project."""
+    return f"{name}@{project}.iam.gserviceaccount.com"
+
+
+def _issuer(token: str) -> str:
+    """Who says to have signed a JWT, read without verifying anything; "" for what is none."""
+    from google.auth import jwt
+
+    decode: Callable[..., Mapping[str, Any]] = jwt.decode
+    try:
+        return str(decode(token, verify=False).get("iss"))
+    except ValueError:
+        return ""
+
+
+def _account_in(token: str) -> str:
+    return _issuer(token).partition("@")[0] if token.count(".") == 2 else ""
 
 
 def _verified(token: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from ..clock import Agenda, Clock
 from ..contract import SwaggerContract
 from ..messages import MISSING, Answer, Call, Match, Refused
+from ..request_log import short_digest
 from ..settings import Settings
 from . import schema, state
 from .context import Context, World, server_version
@@ -116,6 +117,11 @@ class PxBackup:
         lifetime_s = self.settings.get("token_lifetime_s", scope_of_user(username))
         token = self.world.tokens.issue(username, float(lifetime_s))
         return Answer.of_json({"access_token": token, "expires_in": lifetime_s, "token_type": "Bearer", "scope": "email profile"})
+
+    def caller(self, call: Call) -> str | None:
+        """A digest of the token."""
+        header = call.headers.get("authorization")
+        return short_digest(header) if header else None
 
     def is_mutating(self, call: Call, match: Match) -> bool:
         """All but reading; asking for a token and enumerating with a body change nothing."""

@@ -20,15 +20,17 @@ from unittest import mock
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import snapshot_records
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.points import point_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshots import GceSnapshots
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import errors, model, outcome, steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.backup.records import backup_record
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import SNAPSHOT, BackupSet
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore import records as restore_records
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.snapshots.one import record_of as snapshot_record
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = "ansible_collections.multicloud.recovery.plugins.modules"
@@ -37,7 +39,7 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
 TABLE = re.compile(r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", re.DOTALL)
 # The record of a resource of which nothing is known but its kind, where every provider gives the same details.
-DETAILED = {"snapshot": snapshot_records.record_of(gce_objects.snapshot({}))}
+DETAILED = {"snapshot": snapshot_record(GceSnapshots(mock.Mock(), cast(Any, {})), point_of(SNAPSHOT, gce_objects.snapshot({})))}
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
 # The details of a VM's backup and restore.
 OF_VMS = {

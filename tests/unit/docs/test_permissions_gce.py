@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshot import SnapshotBackend
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import registry
 
 from tests.simulator.gce import permissions
 from tests.simulator.gce.kinds import ROUTES
@@ -179,9 +179,12 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("snapshot", "DELETE", (), {"name": "a"}, (snapshot,))
     old = (snapshot, ask("snapshot", source_disk="web-1-data", name="b", tags={"x": "y"}))
     yield Scenario("snapshot", "DELETE", (), {**disk, "retention": {"keep_last": 1}}, old)
+    restored_from = (snapshot, lambda bench: bench.restore(snapshots={"data": "a"}).ok)
+    yield Scenario("snapshot", "DELETE", ("disks that a restore made from it",), {"name": "a"}, restored_from)
     yield Scenario("snapshot", "INSPECT_ONE", (), {"name": "a"}, (snapshot,))
     yield Scenario("snapshot", "INSPECT_ALL", (), {}, (snapshot,))
     yield Scenario("snapshot", "INSPECT_ALL", (), disk, (snapshot,))
+    yield Scenario("snapshot", "INSPECT_ALL", ("a disk of which there is none",), disk)
 
     methods = ({"method": "snapshot"}, {"method": "image"}, {"method": "machine_image"})
     small = {"vm_name": "db-1", "zone": "europe-west1-c"}
@@ -276,7 +279,7 @@ def scenarios() -> Iterator[Scenario]:
 def used() -> Iterator[list[tuple[Scenario, Needed]]]:
     """What each scenario needs."""
     found = []
-    with running_simulator("gce") as running, mock.patch.dict(vm_bench.MODULES, snapshot=SnapshotBackend):
+    with running_simulator("gce") as running, mock.patch.dict(vm_bench.MODULES, snapshot=registry.SNAPSHOT):
         for scenario in scenarios():
             found.append((scenario, run(running, scenario)))
         yield found

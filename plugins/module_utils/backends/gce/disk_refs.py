@@ -81,11 +81,12 @@ def disk_ref(option: str, text: str, options: Mapping[str, Any]) -> DiskRef:
             raise Unsupported(f'{option}: the disk is in the project "{its_project[1]}", and this task in "{project}": run it with that as project_id.')
         key = link[2]
         places: tuple[Place, ...] = (place_of(text),)
+        check_name(option, places[0].name)
     elif "/" in text:
         raise InvalidRequest(f'{option}: "{text}" is no link to a disk; give a name, an id, or a link that ends as in zones/ZONE/disks/NAME.')
     else:
         key = text
-        places = tuple(make(options[name]) for name, make in (("zone", zone), ("region", region)) if options.get(name))
+        places = tuple(make(check_name(name, options[name])) for name, make in (("zone", zone), ("region", region)) if options.get(name))
     if key.isdigit():
         return DiskRef(option, project, "", key, places)
     return DiskRef(option, project, check_name(option, key), "", places)

@@ -80,9 +80,9 @@ class GcePoints:
             lambda: [point_of(IMAGE, image) for image in client.list_images(wanted)],
             lambda: [point_of(MACHINE_IMAGE, image) for image in client.list_machine_images(wanted)],
         )
-        return self.tied([point for points in lists for point in points if self._is_ours(point)])
+        return self.tied([point for points in lists for point in points if self.is_ours(point)])
 
-    def _is_ours(self, point: RecoveryPoint) -> bool:
+    def is_ours(self, point: RecoveryPoint) -> bool:
         """Whether marks, name and source agree: other tools copy the labels of a disk to the snapshots that they make of it."""
         found = point.marks
         identity = (found.get(marks.VM, ""), found.get(marks.PLACE, ""), found.get(marks.BACKUP, ""), found.get(marks.ATTEMPT, "1"))
@@ -138,7 +138,7 @@ class GcePoints:
         if machine is not None and there is None:
             has = ", ".join(one.device for one in machine.attached) or "none"
             raise Conflict(f'snapshots: VM "{vm}" has no disk attached as {device}. Its devices are {has}. Nothing was changed.')
-        ours = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE) == label_value(device) and self._is_ours(replace(point, device=device))
+        ours = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE) == label_value(device) and self.is_ours(replace(point, device=device))
         if not (ours or (there and self._is_of(point, there)) or task["force"]):
             raise Conflict(
                 f'snapshot {point.name} is of {point.source_disk} (id {point.source_uid}), which is not the disk that VM "{vm}" has as {device}.'

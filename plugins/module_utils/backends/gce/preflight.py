@@ -26,6 +26,7 @@ _SAVED_AS = {SNAPSHOT: "SNAPSHOTS", IMAGE: "IMAGES", MACHINE_IMAGE: "MACHINE_IMA
 _DISK_QUOTAS = {"pd-standard": "DISKS_TOTAL_GB", "pd-balanced": "SSD_TOTAL_GB", "pd-ssd": "SSD_TOTAL_GB"}
 _SWAPPING = ("stop", "start", "attachDisk", "detachDisk", "setLabels")
 _REPLACING = ("stop", "setLabels", "setDiskAutoDelete", "delete")
+_SAVING = "compute.disks.createSnapshot"
 _KEYS = "disk_encryption_keys"
 
 
@@ -53,12 +54,20 @@ class Preflight:
             wanted += ["compute.instances.useReadOnly"]
         if intent.retire:
             wanted += ["compute.instances.delete"]
-        return self.permissions(machine, disks, wanted, ["compute.disks.useReadOnly" if self.task["method"] == IMAGE else "compute.disks.createSnapshot"])
+        return self.permissions(machine, disks, wanted, ["compute.disks.useReadOnly" if self.task["method"] == IMAGE else _SAVING])
 
     def permissions(self, machine: Machine, disks: Sequence[Disk], on_machine: Sequence[str], on_disks: Sequence[str]) -> Iterable[Finding]:
         """Every permission that is missing. They are given on the project or on single disks: one disk stands for all."""
         asked: list[tuple[str, Any, str, Sequence[str]]] = [("instances", machine.own.place, machine.name, on_machine)]
         asked += [("disks", place_of(disk.ref), disk.name, on_disks) for disk in disks[:1]]
+        return self._lacking(asked, f'VM "{machine.name}" or its disks')
+
+    def saving_disk(self, disk: Disk) -> Iterable[Finding]:
+        """The permission to save one disk as a snapshot."""
+        return self._lacking([("disks", place_of(disk.ref), disk.name, [_SAVING])], f'disk "{disk.name}"')
+
+    def _lacking(self, asked: Sequence[tuple[str, Any, str, Sequence[str]]], on: str) -> Iterable[Finding]:
+        """What is missing of the permissions asked for: each a collection, place and name, and what is needed there."""
         try:
             held: list[set[str]] = at_once(*[partial(self.client.test_permissions, *one) for one in asked])
         except RecoveryError as error:
@@ -66,13 +75,13 @@ class Preflight:
             return
         missing = sorted({permission for one, has in zip(asked, held) for permission in set(one[3]) - has})
         if missing:
-            text = f'the credentials lack permissions on VM "{machine.name}" or its disks: {", ".join(missing)}.'
-            yield Finding(text, kind=AuthenticationFailed, code="forbidden")
+            yield Finding(f"the credentials lack permissions on {on}: {', '.join(missing)}.", kind=AuthenticationFailed, code="forbidden")
 
     # --- quota
 
-    def quota_of_points(self, count: int) -> Iterable[Finding]:
-        return self._quota(lambda: self.client.get_project().wire, {_SAVED_AS[self.task["method"]]: count}, "the project")
+    def quota_of_points(self, count: int, method: str = "") -> Iterable[Finding]:
+        """Room for recovery points; without a method for those of the task's."""
+        return self._quota(lambda: self.client.get_project().wire, {_SAVED_AS[method or self.task["method"]]: count}, "the project")
 
     def quota_of_disks(self, requests: Iterable[Wire], addresses: int = 0) -> Iterable[Finding]:
         """Room in the region for disks, and for addresses to be reserved."""

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...core.arguments import Task
 from ...core.runner import Backend, Registered
 from ...core.waiter import Waiter
 from .options import SNAPSHOT as SNAPSHOT_OPTIONS
 from .options import VM_BACKUP, VM_RESTORE
+
+if TYPE_CHECKING:
+    from ...recovery.provider import Provider
 
 
 def _backup(task: Task, waiter: Waiter) -> Backend:
@@ -27,9 +32,19 @@ def _restore(task: Task, waiter: Waiter) -> Backend:
 
 
 def _snapshot(task: Task, waiter: Waiter) -> Backend:
-    from .snapshot import SnapshotBackend
+    from ...recovery.snapshots.backend import SnapshotBackend
+    from .connection import connect
+    from .snapshots import GceSnapshots
 
-    return SnapshotBackend(task, waiter)
+    client = connect(task, waiter)
+
+    def provider() -> Provider:
+        from .provider import GceProvider
+
+        # Restores are looked for in all zones, so that a snapshot's task needs none.
+        return GceProvider(task, client, task["zone"] or "")
+
+    return SnapshotBackend(task, waiter, GceSnapshots(client, task), provider)
 
 
 BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))

@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 from ...clients.px_backup.client import BACKUP_LOCATION, BACKUP_SCHEDULE, RESTORE, RULE, Kind, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, Unsupported
 from ...core.model import CREATE, UNFINISHED, Record
-from ...core.options import Option
 from ...core.plan import Plan
 from ...core.steps import at_once
 from ...core.waiter import Waiter
 from ...transport.http import Query
 from .connection import connect
-from .objects import Objects, Wanted
-from .options import BACKUP
+from .objects import CreateRequest, Objects
 from .preflight import check_backup_location, check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, record_of
 from .references import as_reference, part_of, resolve, resolve_cluster
@@ -40,9 +38,6 @@ _REFERENCES: dict[str, Kind] = {
 
 class BackupBackend:
     """The module ``backup`` on provider px_backup."""
-
-    OPTIONS: ClassVar[Mapping[str, Option]] = BACKUP
-    SELECTORS: ClassVar[Collection[str]] = ("name", "uid")
 
     def __init__(self, task: Task, waiter: Waiter) -> None:
         self._task, self._waiter = task, waiter
@@ -107,7 +102,7 @@ class BackupBackend:
         # A flag that is given as false is a wish like any other.
         return {**without_nothing(wanted), **{name: task[name] for name in _FLAGS if task[name] is not None}}
 
-    def _prepare(self) -> Wanted:
+    def _prepare(self) -> CreateRequest:
         """The request for a new backup, after seeing that its cluster and its location can be used."""
         given = self._given()
         self._check_version(given)
@@ -123,7 +118,7 @@ class BackupBackend:
         if self._task["cluster"]:
             body["cluster"] = self._task["cluster"]
         # The API takes the type as a bare word and gives it back as an object.
-        return Wanted(body, {**given, **typed, "backup_type": {"type": backup_type}})
+        return CreateRequest(body, {**given, **typed, "backup_type": {"type": backup_type}})
 
     def _check_version(self, given: Mapping[str, Any]) -> None:
         """Raise Unsupported for an option that the server is too old for: it would ignore it, and back up something else."""

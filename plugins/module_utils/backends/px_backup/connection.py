@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...clients.px_backup.client import Login, PxBackupClient
-from ...core.arguments import Task
+from ...core.arguments import CONTROL, Task
 from ...core.connection import check_address, check_tls_files, hide_password, one_line, one_word
 from ...core.errors import InvalidRequest
 from ...core.waiter import Waiter
@@ -35,6 +35,8 @@ def connect(task: Task, waiter: Waiter) -> PxBackupClient:
 
 def path_problem(option: str, value: str) -> str | None:
     """Why ``value`` cannot be part of a path: the server splits paths after decoding them, so no encoding helps."""
+    if CONTROL.search(value):
+        return f"{option} must not contain line breaks or other control characters: {value!r}."
     if "/" in value or value in (".", ".."):
         return f'{option} must not contain "/" nor be a dot: "{value}" cannot be addressed in the REST API.'
     return None

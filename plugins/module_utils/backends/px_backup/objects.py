@@ -1,118 +1,144 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a backup or restore of PX-Backup comes to be as asked for, or to be gone: the plans."""
+"""A backup or restore of PX-Backup: what it is compared by, and the requests that make, relabel and delete it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...clients.px_backup.client import PxBackupClient, Wire
 from ...core.arguments import Task
 from ...core.errors import Conflict, ProviderFailure
-from ...core.model import DELETING, FAILED, UNFINISHED, Record
-from ...core.plan import Plan, Step
+from ...core.lifecycle import Lifecycle
+from ...core.model import FAILED, PARTIAL, Record
+from ...core.plan import Plan
+from ...core.resource import Wanted, Words
 from ...core.waiter import Waiter
 from ...transport.http import Query
-from .actions import Actions, why
 from .catalog import Catalog
 from .records import Shape, record_of
-from .values import without_none
+from .values import ECHOED_LATER, differences, without_none
 
 # What PX-Backup itself gave up. CloudBackupMissing is not among them: the data may be whole, and only out of reach.
 _REPLACEABLE = ("Failed", "Aborted", "Invalid")
+_TAKEN = "It may belong to somebody whose objects these credentials do not show: choose another name."
+_STUCK = {"DeletePending": "PX-Backup deletes it when its cluster and its backup location can be reached again; check that both are online."}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A create request: ``body`` as the API takes it, and ``echo``, the info that the finished object will carry."""
+class CreateRequest:
+    """``body`` as the API takes it, and ``echo``, the info that the finished object will carry."""
 
     body: Wire
     echo: Wire
 
 
 class Objects:
-    """The plans for a backup, or a restore; ``delete_query`` gives what the API wants to know beside name and uid."""
+    """The object that a task is about; ``delete_query`` gives what the API wants to know beside name and uid."""
 
     def __init__(self, shape: Shape, client: PxBackupClient, task: Task, waiter: Waiter, delete_query: Callable[[Record], Query] = lambda _found: ()) -> None:
         self.catalog = Catalog(shape, client, task)
-        self._shape, self._kind, self._task = shape, shape.kind, task
-        self._actions = Actions(shape, client, task, waiter, self.catalog)
+        self.tags = self.catalog.tags
+        self.words = Words(shape.kind.one, "PX-Backup", taken=_TAKEN, stuck=_STUCK)
+        self._shape, self._kind, self._client, self._task = shape, shape.kind, client, task
         self._delete_query = delete_query
+        self._given: Mapping[str, Any] = {}
+        self._request: Callable[[], CreateRequest] | None = None
+        self._life = Lifecycle[Record](self, task, waiter)
 
-    def plan_create(self, found: Record | None, given: Mapping[str, Any], prepare: Callable[[], Wanted]) -> Plan:
-        """The way to an object with the options ``given``; ``prepare`` resolves and checks what a new one needs.
+    def plan_create(self, found: Record | None, given: Mapping[str, Any], request: Callable[[], CreateRequest]) -> Plan:
+        """The way to an object with the options ``given``; ``request`` resolves and checks what a new one needs.
 
         Raises Conflict when what exists is different or in the way, ProviderFailure when it failed.
         """
-        if found and found.status == FAILED:
-            self._refuse_failed(found)
-        elif found and found.status != DELETING:
-            return self._plan_existing(found, given)
-        clearing = self._steps_to_clear(found)
-        wanted = prepare()
-        create = Step(
-            f"create {self._kind.one}",
-            do=lambda: self._actions.create(wanted.body, given),
-            wait=self._actions.wait_until_done if self._task["wait"] else None,
-            needs=tuple(step.name for step in clearing),
-        )
-        return Plan((*clearing, create), after=self._prediction(wanted), seen=self._actions.result)
-
-    def _refuse_failed(self, found: Record) -> None:
-        if found.details["provider_status"] not in _REPLACEABLE:
-            raise ProviderFailure(f"it exists, but its data is not found ({why(found)}). Choose another name, or delete it first.", record=found)
-        if not self._task["replace_failed"]:
-            raise ProviderFailure(f"it exists and has failed ({why(found)}). Delete it, or set replace_failed to have that done first.", record=found)
-
-    def _plan_existing(self, found: Record, given: Mapping[str, Any]) -> Plan:
-        self._actions.refuse_differences(found, given)
-        waiting = self._task["wait"] and found.status in UNFINISHED
-        if not waiting:
-            self._actions.judge(found)
-        since = f"since {found.created_at}" if found.created_at else "already"
-        unchanged = f'{self._kind.one.capitalize()} "{found.name}" exists {since} and is as asked for'
-        wait = Step(f"wait for {self._kind.one}", wait=self._actions.wait_until_done)
-        tags = self.catalog.tags
-        labels = {**found.tags, **tags}
-        if labels == found.tags:
-            return Plan((wait,) if waiting else (), after=found, why_unchanged=unchanged, seen=self._actions.result)
-        relabel = Step("update labels", do=lambda: self._actions.relabel(tags), wait=lambda: self._actions.wait_for_labels(tags))
-        after = replace(found, tags=labels, wire={**found.wire, "metadata": {**found.wire["metadata"], "labels": labels}})
-        return Plan((relabel, wait) if waiting else (relabel,), after=after, verb="updated", seen=self._actions.result)
+        self._given, self._request = given, request
+        return self._life.plan_create(found)
 
     def plan_delete(self, found: Record | None) -> Plan:
         """The way to its absence. Raises Conflict when it does not carry the labels given."""
-        absent = f'{self._kind.one.capitalize()} "{self._task["name"] or self._task["uid"]}" is already absent'
-        if found is None:
-            return Plan(why_unchanged=absent)
-        if any(found.tags.get(key) != value for key, value in self.catalog.tags.items()):
-            raise Conflict(f"it does not carry the labels {self.catalog.tags}, so it is not what was meant to be deleted. It is untouched.", record=found)
-        wait = self._actions.wait_until_gone if self._task["wait"] else None
-        if found.status == DELETING:
-            return Plan((Step("wait for the deletion", wait=wait),) if wait else (), why_unchanged=f"{absent}, or about to be")
-        return Plan((Step(f"delete {self._kind.one}", do=lambda: self._delete(found), wait=wait),), verb="deleted")
-
-    def _steps_to_clear(self, found: Record | None) -> list[Step]:
-        if not found:
-            return []
-        if found.status == DELETING:
-            if not self._task["wait"]:
-                raise Conflict("the one of this name is being deleted; with wait it would be made again as soon as that is done.", record=found)
-            return [Step("wait for the deletion", wait=self._actions.wait_until_gone)]
-        return [Step(f"delete failed {self._kind.one}", do=lambda: self._delete(found), wait=self._actions.wait_until_gone)]
-
-    def _delete(self, found: Record) -> None:
-        self._actions.delete(found, self._delete_query(found))
-
-    def _prediction(self, wanted: Wanted) -> Record:
-        status = {"status": "Success" if self._task["wait"] else "Pending"}
-        return record_of(self._shape, {"metadata": {"uid": "", **wanted.body["metadata"]}, self._shape.info_key: {**wanted.echo, "status": status}})
+        return self._life.plan_delete(found)
 
     def metadata(self) -> dict[str, Any]:
         """The metadata of a create request."""
         task = self._task
-        optional = {"uid": task["uid"], "labels": self.catalog.tags, "ownership": without_none(task["ownership"])}
+        optional = {"uid": task["uid"], "labels": self.tags, "ownership": without_none(task["ownership"])}
         return {"name": task["name"], "org_id": task["org_id"], **{key: value for key, value in optional.items() if value}}
+
+    # --- what the object's life asks for
+
+    def record_of(self, thing: Record) -> Record:
+        return thing
+
+    def look(self) -> Record | None:
+        return self.catalog.find()
+
+    def forget(self) -> None:
+        self.catalog.known = None
+
+    def differences(self, thing: Record) -> Iterable[str]:
+        there = {**thing.wire[self._shape.info_key], **thing.details, "ownership": thing.wire["metadata"].get("ownership")}
+        there["cluster"] = thing.details["cluster_ref"]
+        for option in ECHOED_LATER:
+            if option in self._given and option not in there:
+                self._task.warn(f"The server does not give {option} back, so what exists could not be compared with it.")
+        return differences(self._given, there)
+
+    def label_changes(self, thing: Record) -> Mapping[str, str]:
+        return {key: value for key, value in self.tags.items() if thing.tags.get(key) != value}
+
+    def relabelled(self, thing: Record) -> Record:
+        labels = {**thing.tags, **self.tags}
+        return replace(thing, tags=labels, wire={**thing.wire, "metadata": {**thing.wire["metadata"], "labels": labels}})
+
+    def refuse_failed(self, thing: Record) -> None:
+        if thing.details["provider_status"] not in _REPLACEABLE:
+            raise ProviderFailure(f"it exists, but its data is not found ({_why(thing)}). Choose another name, or delete it first.", record=thing)
+        if not self._task["replace_failed"]:
+            raise ProviderFailure(f"it exists and has failed ({_why(thing)}). Delete it, or set replace_failed to have that done first.", record=thing)
+
+    def judge(self, thing: Record) -> None:
+        if thing.status == FAILED:
+            raise ProviderFailure(f"PX-Backup ended it as {_why(thing)}.", record=thing)
+        if thing.status == PARTIAL:
+            if not self._task["accept_partial"]:
+                raise ProviderFailure(f"it is only partial ({_why(thing)}), and accept_partial is false. It is left as it is.", record=thing)
+            self._task.warn(f'{self._kind.one.capitalize()} "{thing.name}" is only partial: {_why(thing)}. Look at its resources before relying on it.')
+
+    def prepare(self) -> Wanted:
+        if self._request is None:
+            raise RuntimeError("plan_create says what the request is")
+        wanted = self._request()
+        status = {"status": "Success" if self._task["wait"] else "Pending"}
+        after = record_of(self._shape, {"metadata": {"uid": "", **wanted.body["metadata"]}, self._shape.info_key: {**wanted.echo, "status": status}})
+        return Wanted(wanted.body, after)
+
+    def create(self, request: Wire) -> Record:
+        made = record_of(self._shape, self._client.create(self._kind, request))
+        self.catalog.known = (made.name, made.uid)
+        return made
+
+    def is_taken(self, error: Conflict) -> bool:
+        return True
+
+    def relabel(self, thing: Record) -> None:
+        """Set the labels given. The API replaces all of them, so that the others are sent along."""
+        metadata = thing.wire["metadata"]
+        kept = {key: metadata[key] for key in ("name", "uid", "org_id", "owner", "ownership") if metadata.get(key)}
+        body: dict[str, Any] = {"metadata": {**without_none(kept), "labels": {**thing.tags, **self.tags}}}
+        credential = without_none(thing.wire[self._shape.info_key].get("cloud_credential_ref"))
+        self._client.update(self._kind, {**body, "cloud_credential_ref": credential} if credential else body)
+
+    def delete(self, thing: Record) -> None:
+        self._client.delete(self._kind, thing.name, thing.uid, self._delete_query(thing))
+
+    def finish(self) -> None:
+        """The API knows no operations: the object itself shows how it ends."""
+
+
+def _why(record: Record) -> str:
+    """The provider's status and its reason."""
+    word, reason = record.details["provider_status"] or "pending", record.details["reason"]
+    return f"{word}: {reason}" if reason else word

@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ...clients.px_backup.client import BACKUP, Wire
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
 from ...core.model import CREATE, PARTIAL, SUCCEEDED, Record
-from ...core.options import Option
 from ...core.plan import Plan
 from ...core.steps import at_once
 from ...core.waiter import Waiter
 from .connection import connect
-from .objects import Objects, Wanted
-from .options import RESTORE
+from .objects import CreateRequest, Objects
 from .preflight import check_cluster
 from .records import BACKUP_SHAPE, RESTORE_SHAPE, provider_status, record_of
 from .references import as_reference, resolve, resolve_cluster
@@ -27,9 +25,6 @@ from .values import cluster_option, filled_map, object_type, rancher_map, requir
 
 class RestoreBackend:
     """The module ``restore`` on provider px_backup."""
-
-    OPTIONS: ClassVar[Mapping[str, Option]] = RESTORE
-    SELECTORS: ClassVar[Collection[str]] = ("name", "uid")
 
     def __init__(self, task: Task, waiter: Waiter) -> None:
         self._task, self._waiter = task, waiter
@@ -73,7 +68,7 @@ class RestoreBackend:
         }
         return without_nothing(wanted)
 
-    def _prepare(self) -> Wanted:
+    def _prepare(self) -> CreateRequest:
         """The request for a new restore, after seeing that its backup can be restored and its cluster can take it."""
         given = self._given()
         backup, cluster = at_once(
@@ -88,7 +83,7 @@ class RestoreBackend:
         body = {**given, **typed, "metadata": self._restores.metadata(), "backup": given["backup_ref"]["name"]}
         if self._task["cluster"]:
             body["cluster"] = self._task["cluster"]
-        return Wanted(body, {**given, **typed})
+        return CreateRequest(body, {**given, **typed})
 
     def _check_backup(self, wire: Wire, mapping: Mapping[str, str]) -> None:
         backup = record_of(BACKUP_SHAPE, wire)

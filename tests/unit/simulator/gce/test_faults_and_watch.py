@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests.simulator.gce.provider import Gce
 from tests.simulator.server import ControlFailed
 
 from .conftest import ZONAL, ZONE, Api
@@ -97,7 +100,98 @@ def test_a_signal_may_come_at_the_end_of_the_operation_though_nobody_asks(gce: A
     assert victim.wait(5) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("rule", [{"kind": "signal"}, {"kind": "signal", "pid": 1}, {"kind": "barrier", "count": 0}, {"kind": "operation"}])
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[tuple[int, Callable[[], int]]]:
+    """A process that counts, and what shows how far it is."""
+    path = tmp_path / "count"
+    code = f"import time, pathlib\nfor n in range(10**6): pathlib.Path({str(path)!r}).write_text(str(n)); time.sleep(0.01)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not path.exists():
+        time.sleep(0.01)
+    yield process.pid, lambda: int(path.read_text() or 0)
+    process.kill()
+    process.wait(10)
+
+
+def stands_still(look: Callable[[], int]) -> bool:
+    time.sleep(0.05)
+    before = look()
+    time.sleep(0.15)
+    return look() == before
+
+
+def test_a_stall_stops_a_process_when_the_provider_has_acted(gce: Api, counter: tuple[int, Callable[[], int]]):
+    pid, look = counter
+    gce.control.add_fault("stall", method="POST", route=DISKS, pid=pid, act="before")
+    gce.do("POST", f"{ZONAL}/disks", new_disk())
+    assert stands_still(look)
+    os.kill(pid, signal.SIGCONT)
+    assert not stands_still(look)
+
+
+def test_a_request_that_is_held_is_carried_out_when_the_process_goes_on(gce: Api, counter: tuple[int, Callable[[], int]]):
+    pid, look = counter
+    gce.control.add_fault("stall", method="POST", route=DISKS, pid=pid, act="after")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(requests.post, **request_for(gce, "d"))
+        assert stands_still(look)
+        assert gce.refused("GET", f"{ZONAL}/disks/d") == (404, "notFound")
+        os.kill(pid, signal.SIGCONT)
+        assert answer.result(5).status_code == 200
+
+
+def test_a_lost_network_drops_the_connections_of_one_token_until_it_is_back(gce: Api):
+    provider = gce.simulator.service.provider
+    assert isinstance(provider, Gce)
+    mine, other = (provider.tokens.issue(gce.project, f"run-{number}") for number in (1, 2))
+    gce.token = mine
+    gce.control.settings(operation_s=5)
+    operation = gce.start("POST", f"{ZONAL}/disks", new_disk())
+    path = operation["selfLink"].split(f"/projects/{gce.project}/", 1)[1]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            requests.post, f"{gce.url}/compute/v1/projects/{gce.project}/{path}/wait", headers={"Authorization": f"Bearer {mine}"}, timeout=10
+        )
+        time.sleep(0.1)
+        gce.control.add_fault("network_lost", token="run-1", method="GET", seconds=0.5)
+        with pytest.raises(requests.ConnectionError):
+            gce.send("GET", f"{ZONAL}/disks/d")
+        with pytest.raises(requests.ConnectionError):
+            waiting.result(5)
+    with pytest.raises(requests.ConnectionError):
+        gce.send("GET", f"{ZONAL}/disks/d")
+    gce.token = other
+    gce.get(f"{ZONAL}/disks/d")
+    time.sleep(0.5)
+    gce.token = mine
+    gce.get(f"{ZONAL}/disks/d")
+    dropped = [entry["token"] for entry in gce.control.requests() if entry["fault"] == "network_lost"]
+    assert dropped == ["run-1", "run-1"]
+
+
+def test_the_log_tells_tokens_apart_and_gives_none_away(gce: Api):
+    provider = gce.simulator.service.provider
+    assert isinstance(provider, Gce)
+    for token in (gce.token, provider.tokens.issue(gce.project), provider.tokens.issue(gce.project, "run-7")):
+        gce.token = token
+        gce.get("")
+    seen = [entry["token"] for entry in gce.control.requests()]
+    assert len(set(seen)) == 3
+    assert seen[2] == "run-7"
+    assert all(token not in str(gce.control.requests()) for token in (gce.token,))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "signal"},
+        {"kind": "signal", "pid": 1},
+        {"kind": "barrier", "count": 0},
+        {"kind": "operation"},
+        {"kind": "stall"},
+        {"kind": "network_lost"},
+    ],
+)
 def test_rules_that_make_no_sense_are_refused(gce: Api, rule: dict[str, Any]):
     with pytest.raises(ControlFailed):
         gce.control.add_fault(**rule)
@@ -175,8 +269,8 @@ def test_a_vm_that_runs_on_old_and_new_disks_is_seen(web: Api):
     lock(web)
     web.disk("new")
     web.attach("new")
-    assert web.violations() == ["mixed_disks"]
-    assert "persistent-disk-3" in web.control.state()["violations"][0]["message"]
+    assert web.violations() == ["power", "mixed_disks"]
+    assert "persistent-disk-3" in web.control.state()["violations"][1]["message"]
 
 
 def test_lost_bytes_and_deletions_nobody_gave_up_are_seen(web: Api):

@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshot import SnapshotBackend
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce import connection, registry
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
-from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import Disk, Operation, Place, Resource, Snapshot
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import EVERYWHERE, Disk, Operation, Place, Resource, Snapshot
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, RecoveryError, WaitTimeout
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
@@ -39,8 +41,9 @@ CREATED = "2026-03-01T03:00:07.123+01:00"
 class FakeClient:
     """The calls of GceClient that snapshots need. ``sent`` are the changes, in order; ``looks`` the reads.
 
-    ``progress`` are the statuses that the next looks at a snapshot see, the last one for ever; "gone" removes it. ``on`` is called at a
-    change, by its word, with the name, before it is done, and may raise. ``ends`` are the errors of operations by what they work on.
+    ``progress`` are the statuses that the next looks at a snapshot see, the last one for ever. ``on`` is called at a change, by its word,
+    with the name, before it is done, and may raise. ``ends`` are the errors of operations by what they work on, ``missing`` those
+    of reads in a place.
     """
 
     project = "p"
@@ -55,7 +58,7 @@ class FakeClient:
         self.ends: dict[str, RecoveryError] = {}
         self.held: set[str] | RecoveryError = {PERMISSION}
         self.quotas: list[Wire] | RecoveryError = [{"metric": "SNAPSHOTS", "limit": 10.0, "usage": 1.0}]
-        self.invisible = 0
+        self.missing: dict[str, RecoveryError] = {}
         self.filters: list[str | None] = []
         self._ids = 1000
 
@@ -76,23 +79,36 @@ class FakeClient:
 
     def get_disk(self, place: Place, name: str) -> Disk | None:
         self.looks.append(("disk", place.name, name))
+        if place.name in self.missing:
+            raise self.missing[place.name]
         found = [wire for path, wire in self.disks.items() if f"/{place.path}/" in path and name in (wire["name"], wire["id"])]
         return gce_objects.disk(deepcopy(found[0])) if found else None
 
     def get_snapshot(self, name: str) -> Snapshot | None:
         self.looks.append(("snapshot", name))
-        if self.invisible:
-            self.invisible -= 1
-            return None
         coming = self.progress.get(name, [])
-        if coming:
-            status = coming.pop(0) if len(coming) > 1 else coming[0]
-            if status == "gone":
-                self.snapshots.pop(name, None)
-            elif name in self.snapshots:
-                self.snapshots[name]["status"] = status
+        if coming and name in self.snapshots:
+            self.snapshots[name]["status"] = coming.pop(0) if len(coming) > 1 else coming[0]
         found = [wire for wire in self.snapshots.values() if name in (wire["name"], wire["id"])]
         return gce_objects.snapshot(deepcopy(found[0])) if found else None
+
+    def list_all_disks(self, filter: str | None = None) -> Iterator[Disk]:
+        return self.list_disks(EVERYWHERE, filter)
+
+    def list_disks(self, place: Place, filter: str | None = None) -> Iterator[Disk]:
+        self.looks.append(("disks", place.path))
+        self.filters.append(filter)
+        own = [wire for path, wire in self.disks.items() if place is EVERYWHERE or f"/{place.path}/" in path]
+        return (gce_objects.disk(deepcopy(wire)) for wire in own if "mcr-restore" in wire.get("labels", {}))
+
+    def get_instance(self, zone: str, name: str) -> None:
+        self.looks.append(("instance", zone, name))
+
+    def _of_no_snapshot(self, *_what: Any) -> Any:
+        raise AssertionError("only snapshots are read, labelled and deleted")
+
+    get_image = get_machine_image = delete_image = delete_machine_image = _of_no_snapshot
+    set_instance_labels = set_disk_labels = set_image_labels = set_machine_image_labels = _of_no_snapshot
 
     def list_snapshots(self, filter: str | None = None) -> Iterator[Snapshot]:
         self.looks.append(("snapshots",))
@@ -167,6 +183,11 @@ class FakeClient:
         return [f"{verb} {name}" for verb, name, *_rest in self.sent]
 
 
+@cache
+def _validator() -> ArgumentSpecValidator:
+    return ArgumentSpecValidator(argument_spec({"gce": registry.SNAPSHOT.OPTIONS}, None))
+
+
 TOO_LATE = WaitTimeout("could not create before the deadline: the operation operation-insert is still RUNNING.", request_id="operation-insert")
 
 
@@ -185,24 +206,22 @@ class Bench:
 
     def task(self, operation: str, check_mode: bool, options: Mapping[str, Any]) -> Task:
         given = {key: value for key, value in {**CONNECTION, "operation": operation, **options}.items() if value is not None}
-        providers = {"gce": SnapshotBackend.OPTIONS}
-        checked = ArgumentSpecValidator(argument_spec(providers, None)).validate(given)
+        providers = {"gce": registry.SNAPSHOT.OPTIONS}
+        checked = _validator().validate(given)
         assert not checked.error_messages, checked.error_messages
-        return resolve("snapshot", checked.validated_parameters, set(given), providers, {}, selectors=SnapshotBackend.SELECTORS, check_mode=check_mode)
+        return resolve("snapshot", checked.validated_parameters, set(given), providers, {}, selectors=registry.SNAPSHOT.SELECTORS, check_mode=check_mode)
 
     def run(self, operation: str, *, check_mode: bool = False, **options: Any) -> Outcome:
         self.last = self.task(operation, check_mode, options)
         waiter = Waiter(self.last["wait_timeout"], self.last["wait_interval"], clock=self.clock, sleep=self.clock.sleep)
-        backend = SnapshotBackend(self.last, waiter)
+        with mock.patch.object(connection, "connect", return_value=self.client):
+            backend = registry.SNAPSHOT(self.last, waiter)
         backend.validate(operation)
         self.report = Report()
         return perform(backend, self.last, waiter, self.report)
 
     def create(self, **options: Any) -> Outcome:
         return self.run("CREATE", **{"name": "s", "source_disk": "data", **options})
-
-    def delete(self, **options: Any) -> Outcome:
-        return self.run("DELETE", **options)
 
     def names(self, **options: Any) -> list[str]:
         return [record.name for record in self.run("INSPECT_ALL", **options).records or []]

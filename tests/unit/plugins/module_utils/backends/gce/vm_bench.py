@@ -100,6 +100,7 @@ class VmBench:
         self.control.settings(**{"operation_s": 0, "strict_contract": True, "most_pending": 2, **settings})
         self.control.seed("demo")
         self.clock = FakeClock()
+        self._newest = 0
 
     # -- Tasks
 
@@ -160,7 +161,8 @@ class VmBench:
 
     def mark(self) -> int:
         """The number of the newest request in the log."""
-        return max((entry["n"] for entry in self.control.requests()), default=0)
+        self._newest = max((entry["n"] for entry in self.control.requests(self._newest)), default=self._newest)
+        return self._newest
 
     def all(self, plural: str) -> list[Wire]:
         return list(self.control.state().get(plural, []))
@@ -190,7 +192,8 @@ class VmBench:
 
     def digests(self, name: str = VM) -> list[str]:
         """What is on the disks of a VM."""
-        return [self.one("disks", disk)["digest"] for disk in self.attached(name)]
+        digests = {disk["name"]: disk["digest"] for disk in reversed(self.all("disks"))}
+        return [digests[disk] for disk in self.attached(name)]
 
     def internal(self, name: str = VM) -> str:
         return str(self.vm(name)["networkInterfaces"][0]["networkIP"])

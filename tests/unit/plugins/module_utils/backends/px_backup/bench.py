@@ -11,15 +11,15 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup.backup import BackupBackend
-from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup.restore import RestoreBackend
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import backup, registry, restore
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import LONGEST_PAGE, Kind
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import NotFound
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import perform
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Registered, perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 
@@ -29,6 +29,7 @@ GONE = "gone"
 ABSENT = object()
 CREATED = "2026-03-01T02:00:07Z"
 CONNECTION = {"api_url": "http://px", "org_id": "default", "token": "the-token"}
+BACKENDS = {"backup": registry.BACKUP, "restore": registry.RESTORE}
 INFO_KEYS = {"backup": "backup_info", "restore": "restore_info", "cluster": "clusterInfo", "backuplocation": "backup_location_info"}
 
 
@@ -158,8 +159,8 @@ class Clock:
 
 
 @cache
-def _validator(backend: type[Any]) -> ArgumentSpecValidator:
-    return ArgumentSpecValidator(argument_spec({"px_backup": backend.OPTIONS}, "px_backup"))
+def _validator(path: str) -> ArgumentSpecValidator:
+    return ArgumentSpecValidator(argument_spec({"px_backup": BACKENDS[path].OPTIONS}, "px_backup"))
 
 
 @dataclass
@@ -167,13 +168,16 @@ class Bench:
     """One kind of object, and an inventory in which the default options of its CREATE make sense."""
 
     path: str
-    backend: type[Any]
     options: dict[str, Any]
     echo: dict[str, Any]
     client: FakeClient = field(default_factory=FakeClient)
     clock: Clock = field(default_factory=Clock)
     report: Report = field(default_factory=Report)
     last: Task | None = None
+
+    @property
+    def backend(self) -> Registered:
+        return BACKENDS[self.path]
 
     def there(self, status: str | None = "Success", *, name: str = "shop", uid: str = "u-1", labels: Mapping[str, str] | None = None, **info: Any) -> Wire:
         """An object of this kind that exists, as the default options would have made it but for ``info``."""
@@ -188,14 +192,15 @@ class Bench:
         """The task that Ansible would make of ``options``; those that are None are not given."""
         given = {**CONNECTION, "operation": operation, **{key: value for key, value in options.items() if value is not None}}
         providers = {"px_backup": self.backend.OPTIONS}
-        checked = _validator(self.backend).validate(given)
+        checked = _validator(self.path).validate(given)
         assert not checked.error_messages
         return resolve(self.path, checked.validated_parameters, set(given), providers, {}, selectors=self.backend.SELECTORS, check_mode=check_mode)
 
     def run(self, operation: str, *, check_mode: bool = False, **options: Any) -> Outcome:
         self.last = self.task(operation, check_mode, **options)
         waiter = Waiter(self.last["wait_timeout"], self.last["wait_interval"], clock=self.clock, sleep=self.clock.sleep)
-        backend = self.backend(self.last, waiter)
+        with mock.patch.object(backup, "connect", return_value=self.client), mock.patch.object(restore, "connect", return_value=self.client):
+            backend = self.backend(self.last, waiter)
         backend.validate(operation)
         self.report = Report()
         return perform(backend, self.last, waiter, self.report)
@@ -219,11 +224,11 @@ def bench(path: str) -> Bench:
     nightly, production = {"name": "nightly", "uid": "b-1"}, {"name": "production", "uid": "c-1"}
     objects = {"name": "objects", "uid": "l-1"}
     if path == "restore":
-        made = Bench(path, RestoreBackend, {"backup_ref": {"name": "nightly"}, "cluster_ref": {"name": "production"}}, {})
+        made = Bench(path, {"backup_ref": {"name": "nightly"}, "cluster_ref": {"name": "production"}}, {})
         made.echo.update(backup_ref=nightly, cluster_ref=production)
     else:
         options = {"backup_location_ref": {"name": "objects"}, "cluster_ref": {"name": "production"}, "namespaces": ["shop"]}
-        made = Bench(path, BackupBackend, options, {})
+        made = Bench(path, options, {})
         made.echo.update(backup_location_ref=objects, cluster_ref=production, namespaces=["shop"], backup_type={"type": "Normal"})
     client = made.client
     client.put("backup", wire("backup", "nightly", "b-1", "Success", namespaces=["shop", "front"], cluster_ref=production))

@@ -68,7 +68,7 @@ def test_address_with_a_password_is_refused_and_the_password_hidden(given: dict[
     assert "s3cret" not in raised.value.message
 
 
-@pytest.mark.parametrize("org_id", ["a/b", ".", "..", "/"])
+@pytest.mark.parametrize("org_id", ["a/b", ".", "..", "/", "a\n", "a\x00b"])
 def test_organization_that_no_path_can_carry_is_refused(given: dict[str, Any], org_id: str) -> None:
     with pytest.raises(InvalidRequest, match="org_id"):
         connect(org_id=org_id)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
     AmbiguousName,
-    AuthenticationFailed,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -53,23 +52,6 @@ def test_create_on_nothing_sends_one_create_and_waits_for_success(both: Bench) -
     assert both.clock.now > 1000
 
 
-def test_create_without_wait_ends_when_the_request_is_accepted(both: Bench) -> None:
-    outcome = both.create(wait=False)
-    assert outcome.changed
-    assert outcome.record is not None
-    assert outcome.record.status == "pending"
-    assert both.clock.now == 1000
-    assert "its end was not waited for" in outcome.message
-
-
-def test_create_on_equal_is_unchanged_and_says_since_when(both: Bench) -> None:
-    both.there()
-    outcome = both.create()
-    assert not outcome.changed
-    assert both.client.changes == []
-    assert "exists since 2026-03-01T02:00:07Z and is as asked for" in outcome.message
-
-
 def test_create_on_equal_looks_up_nothing_else(both: Bench) -> None:
     both.there()
     both.create()
@@ -92,14 +74,6 @@ def test_create_on_unfinished_waits_and_is_unchanged(both: Bench, status: str | 
     assert outcome.record is not None
     assert outcome.record.status == "succeeded"
     assert both.clock.now > 1000
-
-
-def test_create_on_pending_without_wait_does_not_wait(both: Bench) -> None:
-    both.there("Pending")
-    outcome = both.create(wait=False)
-    assert (outcome.changed, both.client.changes, both.clock.now) == (False, [], 1000)
-    assert outcome.record is not None
-    assert outcome.record.status == "pending"
 
 
 def test_create_on_pending_that_then_fails_is_a_failure_with_its_reason(both: Bench) -> None:
@@ -173,22 +147,6 @@ def test_replace_failed_sends_the_cluster_along_as_delete_does(backups: Bench) -
     assert queries[0] == queries[1] == {"cluster_ref.name": "production", "cluster_ref.uid": "c-1"}
 
 
-def test_create_on_deleting_waits_until_it_is_gone_and_creates(both: Bench) -> None:
-    both.there("Deleting")
-    both.client.progress["u-1"] = ["Deleting", "Deleting", GONE]
-    outcome = both.create()
-    assert both.client.words == [f"create {both.path}"]
-    assert outcome.record is not None
-    assert outcome.record.uid == "new-uid"
-
-
-def test_create_on_deleting_without_wait_is_a_conflict(both: Bench) -> None:
-    both.there("Deleting")
-    with pytest.raises(Conflict, match="being deleted"):
-        both.create(wait=False)
-    assert both.client.changes == []
-
-
 def test_create_that_ends_partial_is_accepted_with_a_warning(both: Bench) -> None:
     both.client.on_create = lambda _path, _made: both.client.progress.update({"new-uid": ["InProgress", "PartialSuccess"]})
     outcome = both.create()
@@ -226,18 +184,6 @@ def test_create_that_fails_is_a_failure_and_leaves_what_there_is(both: Bench) ->
     assert both.report.changed
 
 
-def test_create_whose_object_vanishes_is_not_a_success(both: Bench) -> None:
-    both.client.on_create = lambda _path, _made: both.client.progress.update({"new-uid": ["InProgress", GONE]})
-    with pytest.raises(NotFound, match="disappeared"):
-        both.create()
-
-
-def test_one_bad_look_does_not_end_the_wait(both: Bench) -> None:
-    bad = ProviderFailure("HTTP 503", transient=True)
-    both.client.on_create = lambda _path, _made: both.client.progress.update({"new-uid": ["InProgress", bad, bad, "Success"]})
-    assert both.create().changed
-
-
 def test_deadline_of_create_names_the_uid_and_says_to_run_it_again(both: Bench) -> None:
     both.client.on_create = lambda _path, _made: both.client.progress.update({"new-uid": ["InProgress"]})
     with pytest.raises(WaitTimeout) as raised:
@@ -248,14 +194,6 @@ def test_deadline_of_create_names_the_uid_and_says_to_run_it_again(both: Bench) 
     assert both.report.changed
     assert both.report.as_result()[-1]["status"] == "left"
     assert 1119 <= both.clock.now <= 1121
-
-
-def test_deadline_of_create_carries_the_record_that_was_seen_last(both: Bench) -> None:
-    both.client.on_create = lambda _path, _made: both.client.progress.update({"new-uid": ["InProgress"]})
-    with pytest.raises(WaitTimeout) as raised:
-        both.create(wait_timeout=120)
-    assert raised.value.record is not None
-    assert (raised.value.record.uid, raised.value.record.status) == ("new-uid", "running")
 
 
 # -- Labels
@@ -280,12 +218,6 @@ def test_labels_that_differ_are_one_update_that_keeps_the_others_and_the_ownersh
     assert "updated" in outcome.message
 
 
-def test_labels_that_are_there_already_are_unchanged(both: Bench) -> None:
-    both.there(labels={"team": "shop", "purpose": "drill"})
-    assert not both.create(labels={"purpose": "drill"}).changed
-    assert both.client.changes == []
-
-
 def test_label_that_is_a_number_equals_its_text(both: Bench) -> None:
     both.there(labels={"retention": "30"})
     assert not both.create(labels={"retention": 30}).changed
@@ -295,23 +227,6 @@ def test_relabelling_a_backup_keeps_its_cloud_credential(backups: Bench) -> None
     backups.there(cloud_credential_ref={"name": "s3", "uid": "cred-1"})
     backups.create(labels={"a": "b"})
     assert backups.client.changes[0][2]["cloud_credential_ref"] == {"name": "s3", "uid": "cred-1"}
-
-
-def test_labels_of_a_running_one_are_updated_and_its_end_waited_for(both: Bench) -> None:
-    both.there("InProgress")
-    both.client.progress["u-1"] = ["InProgress", "InProgress", "InProgress", "Success"]
-    outcome = both.create(labels={"a": "b"})
-    assert both.client.words == [f"update {both.path}"]
-    assert outcome.record is not None
-    assert outcome.record.status == "succeeded"
-
-
-def test_label_that_somebody_else_adds_meanwhile_is_not_waited_away(both: Bench) -> None:
-    both.there()
-    both.client.on_update = lambda _path, item: item["metadata"]["labels"].update(theirs="1")
-    outcome = both.create(labels={"a": "b"})
-    assert outcome.changed
-    assert both.clock.now < 1060
 
 
 def test_check_mode_of_a_label_change_sends_nothing_and_predicts_the_labels(both: Bench) -> None:
@@ -357,63 +272,6 @@ def test_create_never_seen_within_ten_seconds_fails_with_advice(both: Bench, err
     assert both.client.words == [f"create {both.path}"]
 
 
-def test_lost_create_may_have_changed_something(both: Bench) -> None:
-    lose_answer(both, LOST, None)
-    with pytest.raises(OutcomeUnknown):
-        both.create()
-    assert both.report.changed
-
-
-def test_lost_create_is_looked_for_also_while_looking_fails(both: Bench) -> None:
-    def fail() -> None:
-        raise ProviderFailure("HTTP 503", transient=True)
-
-    lose_answer(both, LOST, None)
-    lost = both.client.on_create
-
-    def on_create(path: str, made: Wire) -> None:
-        both.client.listings = [fail, fail, lambda: both.client.put(path, made)]
-        lost(path, made)
-
-    both.client.on_create = on_create
-    assert both.create().changed
-
-
-def test_lost_create_that_cannot_be_looked_for_may_have_changed_something(both: Bench) -> None:
-    def fail() -> None:
-        raise AuthenticationFailed("the token has expired meanwhile")
-
-    lose_answer(both, LOST, None)
-    lost = both.client.on_create
-
-    def on_create(path: str, made: Wire) -> None:
-        both.client.listings = [fail]
-        lost(path, made)
-
-    both.client.on_create = on_create
-    with pytest.raises(OutcomeUnknown, match="the token has expired meanwhile"):
-        both.create()
-    assert both.report.changed
-
-
-def test_lost_create_is_not_looked_for_past_the_deadline_of_the_task(both: Bench) -> None:
-    lose_answer(both, LOST, None)
-    with pytest.raises(OutcomeUnknown):
-        both.create(wait_timeout=4)
-    assert both.clock.now <= 1004
-
-
-def test_refused_create_is_not_looked_for(both: Bench) -> None:
-    def refuse(_path: str, _made: Wire) -> None:
-        raise InvalidRequest("PX-Backup answered HTTP 400: bad name.")
-
-    both.client.on_create = refuse
-    with pytest.raises(InvalidRequest):
-        both.create()
-    assert both.client.calls[-1][0] == "create"
-    assert not both.report.changed
-
-
 # -- Check mode
 
 
@@ -436,18 +294,6 @@ def test_prediction_of_check_mode_is_the_real_result_but_for_what_the_server_cho
     assert predicted.as_result().keys() == real.as_result().keys()
 
 
-def test_check_mode_of_replace_failed_sends_nothing(both: Bench) -> None:
-    both.there("Failed")
-    outcome = both.create(check_mode=True, replace_failed=True)
-    assert (outcome.changed, both.client.changes) == (True, [])
-
-
-def test_check_mode_of_create_on_pending_does_not_wait(both: Bench) -> None:
-    both.there("Pending")
-    outcome = both.create(check_mode=True)
-    assert (outcome.changed, both.clock.now) == (False, 1000)
-
-
 # -- DELETE
 
 
@@ -460,13 +306,6 @@ def test_delete_asks_once_and_waits_until_it_is_gone(both: Bench) -> None:
     assert (outcome.changed, outcome.record) == (True, None)
     assert outcome.message == f"{both.path.capitalize()} deleted successfully"
     assert both.clock.now > 1000
-
-
-def test_delete_without_wait_ends_when_the_request_is_accepted(both: Bench) -> None:
-    both.there()
-    outcome = both.delete(wait=False)
-    assert (outcome.changed, both.clock.now) == (True, 1000)
-    assert "its end was not waited for" in outcome.message
 
 
 @pytest.mark.parametrize("by", [{"name": "shop"}, {"name": None, "uid": "u-1"}, {"name": "shop", "uid": "u-1"}])
@@ -515,12 +354,6 @@ def test_delete_of_one_that_is_going_away_waits_and_is_unchanged(both: Bench) ->
     assert both.clock.now > 1000
 
 
-def test_delete_of_one_that_is_going_away_without_wait_does_not_wait(both: Bench) -> None:
-    both.there("Deleting")
-    outcome = both.delete(wait=False)
-    assert (outcome.changed, both.client.changes, both.clock.now) == (False, [], 1000)
-
-
 def test_delete_pending_at_the_deadline_is_explained(backups: Bench) -> None:
     backups.there()
     backups.client.progress["u-1 deleted"] = ["DeletePending"]
@@ -529,28 +362,6 @@ def test_delete_pending_at_the_deadline_is_explained(backups: Bench) -> None:
     for words in ("60 s", "DeletePending", "cluster", "online", "run the task again"):
         assert words in raised.value.message
     assert backups.client.words == ["delete backup"]
-
-
-def test_deadline_of_delete_without_delete_pending_says_nothing_of_the_cluster(both: Bench) -> None:
-    both.there()
-    both.client.progress["u-1 deleted"] = ["Deleting"]
-    with pytest.raises(WaitTimeout, match="run the task again") as raised:
-        both.delete(wait_timeout=60)
-    assert "online" not in raised.value.message
-
-
-@pytest.mark.parametrize("labels", [{"purpose": "other"}, {"missing": "x"}])
-def test_delete_spares_what_does_not_carry_the_labels(both: Bench, labels: dict[str, str]) -> None:
-    both.there(labels={"purpose": "drill"})
-    with pytest.raises(Conflict, match="untouched"):
-        both.delete(labels=labels)
-    assert both.client.changes == []
-
-
-def test_delete_removes_what_carries_the_labels(both: Bench) -> None:
-    both.there(labels={"purpose": "drill", "more": "1"})
-    both.delete(labels={"purpose": "drill"})
-    assert both.client.words == [f"delete {both.path}"]
 
 
 @pytest.mark.parametrize("option", [{"name_filter": "shop"}, {"status": ["failed"]}, {"max_objects": 1}, {"cluster_name_filter": "p"}])
@@ -585,13 +396,6 @@ def test_delete_never_takes_one_that_has_taken_the_name(both: Bench, ignores_uid
     assert both.client.one(both.path, "u-2")
 
 
-def test_check_mode_of_delete_sends_nothing(both: Bench) -> None:
-    both.there()
-    outcome = both.delete(check_mode=True)
-    assert (outcome.changed, outcome.record, both.client.changes) == (True, None, [])
-    assert outcome.message == f"{both.path.capitalize()} would be deleted"
-
-
 CASES: list[Callable[[Bench], object]] = [lambda bench: bench.create(name="a/b"), lambda bench: bench.delete(name=".."), lambda bench: bench.delete(name="a/b")]
 
 
@@ -615,15 +419,6 @@ def test_not_found_in_the_words_of_an_internal_error_is_no_absence(both: Bench) 
     outcome = both.delete()
     assert not outcome.changed
     assert "shop" not in [item["metadata"]["name"] for item in both.client.objects[both.path]]
-
-
-def test_success_that_was_seen_is_not_looked_at_again(both: Bench) -> None:
-    """Another look could fail, and make a failure of a restore that is complete."""
-    both.create()
-    looks = [call for call in both.client.calls if call[0] == "inspect"]
-    both.client.calls.clear()
-    assert looks
-    assert both.create().record is not None
 
 
 def test_create_without_waiting_tells_what_the_answer_said(both: Bench) -> None:

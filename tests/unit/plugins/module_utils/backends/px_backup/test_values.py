@@ -146,13 +146,6 @@ def attempt(made: Bench, case: Case, echo: Any) -> Any:
     return made.create(**{**cluster_ref, case.option: case.given})
 
 
-def wired(path: str, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    made = bench(path)
-    module = __import__(made.backend.__module__, fromlist=["connect"])
-    monkeypatch.setattr(module, "connect", lambda _task, _waiter: made.client)
-    return made
-
-
 @pytest.mark.parametrize("path", TABLE)
 def test_every_option_of_create_is_in_the_table(path: str) -> None:
     options = {name for name, option in bench(path).backend.OPTIONS.items() if "CREATE" in option.operations}
@@ -160,15 +153,15 @@ def test_every_option_of_create_is_in_the_table(path: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "case", "echo"), list(rows("same")))
-def test_equal_in_another_spelling_is_unchanged(path: str, case: Case, echo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = wired(path, monkeypatch)
+def test_equal_in_another_spelling_is_unchanged(path: str, case: Case, echo: Any) -> None:
+    made = bench(path)
     assert not attempt(made, case, echo).changed
     assert made.client.changes == []
 
 
 @pytest.mark.parametrize(("path", "case", "echo"), list(rows("other")))
-def test_difference_is_a_conflict_that_names_exactly_that_option(path: str, case: Case, echo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = wired(path, monkeypatch)
+def test_difference_is_a_conflict_that_names_exactly_that_option(path: str, case: Case, echo: Any) -> None:
+    made = bench(path)
     with pytest.raises(Conflict) as raised:
         attempt(made, case, echo)
     assert differing(raised.value.message) == [case.option]

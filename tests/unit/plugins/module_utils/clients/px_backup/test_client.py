@@ -43,7 +43,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter im
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 from ansible_collections.multicloud.recovery.plugins.module_utils.transport.retry import Retry
 
-from tests.unit.fakes import FakeClock
+from tests.unit.fakes import PATIENCE_S, FakeClock
 from tests.unit.plugins.module_utils.clients.px_backup.answering import AnsweringServer, Reply, Request, answering
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"
@@ -529,7 +529,7 @@ def test_thread_that_waits_for_the_login_of_another_ends_with_the_task() -> None
     waiter, never = Waiter(600, 15), threading.Event()
 
     def answer(_request: Request) -> Reply:
-        never.wait(10)
+        never.wait(3 * PATIENCE_S)
         return Reply(503)
 
     with answering(answer) as server, ThreadPoolExecutor(2) as pool:
@@ -539,8 +539,8 @@ def test_thread_that_waits_for_the_login_of_another_ends_with_the_task() -> None
             time.sleep(0.01)
         waiter.cancel()
         began = time.monotonic()
-        assert [type(future.exception(5)) for future in both] == [Cancelled] * 2
-        assert time.monotonic() - began < 3
+        assert [type(future.exception(PATIENCE_S)) for future in both] == [Cancelled] * 2
+        assert time.monotonic() - began < PATIENCE_S
         never.set()
 
 

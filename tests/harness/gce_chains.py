@@ -1,0 +1,257 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Random chains of backups, restores, rollbacks and deletions of one VM, killed in between and run again, and a model of what each step promises.
+
+The model knows nothing of how the tasks work: a restore brings the bytes of its backup and keeps the disks from before, by name and by bytes; a
+rollback brings exactly those disks back and keeps the ones it took off; a deletion gives up what it names and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from .gce_clouds import VM, Cloud, Clouds
+from .gce_fault_kinds import accepted
+from .gce_faults import LOCK_TTL_S, settle
+from .gce_pauses import Cell
+from .gce_routes import digests, members, no_lock, on_vm, seed, write
+from .gce_tasks import LIMITS, TTL_REAL_S
+from .gce_words import words_wrong
+from .modules import Modules, Result
+
+STEPS = 6
+RUNS_AT_MOST = 4
+# Requests that a task has about; a kill at a later one comes too late.
+REQUESTS = {"backup": 25, "restore": 75, "rollback": 75, "delete restore": 15, "delete backup": 15}
+KILLED = 0.5
+ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One disk of a set: its name and its bytes."""
+
+    name: str
+    digest: str
+
+
+Disks = dict[str, Disk]
+
+
+def disks_on(cloud: Cloud) -> Disks:
+    """The disks of the VM by device."""
+    bytes_of = digests(cloud)
+    return {device: Disk(name, bytes_of[device]) for device, name in on_vm(cloud).items()}
+
+
+@dataclass
+class Model:
+    """What is promised: backups by their moment, the disks that each restore keeps, and those that the VM runs on."""
+
+    on: Disks
+    backups: dict[str, dict[str, str]] = field(default_factory=dict)
+    kept: dict[str, Disks] = field(default_factory=dict)
+
+    def problems(self, cloud: Cloud) -> Iterator[str]:
+        """What is not as promised."""
+        vm = cloud.one("instances", VM)
+        if vm is None or vm["status"] != "RUNNING":
+            yield f"the VM is {vm['status'] if vm else 'absent'}"
+        if vm is not None and disks_on(cloud) != self.on:
+            yield f"the VM has {disks_on(cloud)}, not {self.on}"
+        there = {disk["name"]: disk for disk in cloud.all("disks")}
+        for restore, disks in self.kept.items():
+            for disk in disks.values():
+                if disk.name not in there:
+                    yield f"the disk {disk.name}, which {restore} keeps, is gone"
+                elif there[disk.name]["digest"] != disk.digest or there[disk.name].get("users"):
+                    yield f"the disk {disk.name}, which {restore} keeps, has other bytes or is in use"
+        for moment, saved in self.backups.items():
+            found = sorted(part["digest"] for part in members(cloud, "snapshots", moment).values() if part["status"] == "READY")
+            if found != sorted(saved.values()):
+                yield f"the backup {moment} does not hold what was saved"
+        yield from no_lock(cloud)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task of a chain: what it is called, its options, and what it is about."""
+
+    kind: str
+    module: str
+    options: dict[str, Any]
+    about: str = ""
+
+    def __str__(self) -> str:
+        return " ".join([self.kind, str(self.options.get("name") or ""), self.about]).replace("  ", " ").strip()
+
+
+class Chain:
+    """One chain, drawn from its seed."""
+
+    def __init__(self, number: int, clouds: Clouds, modules: Modules, steps: int = STEPS) -> None:
+        self._draw, self._steps, self._clouds, self._modules = random.Random(number), steps, clouds, modules
+        self.cell = Cell(f"chain {number}", "chains", "kills")
+        self._told: list[str] = []
+        self._count = 0
+
+    def run(self) -> Cell:
+        """All of its steps, until one goes wrong."""
+        began = time.monotonic()
+        cloud = self._clouds.make()
+        try:
+            seed(cloud, large_metadata=False)
+            cloud.act("watch", zone=cloud.zone, instance=VM, lock_ttl_s=TTL_REAL_S, keep_digests=[], exempt_devices=list(on_vm(cloud)))
+            model = Model(disks_on(cloud))
+            for _number in range(self._steps):
+                self._write(cloud, model)
+                self._step(cloud, model, self._drawn(model))
+                if self.cell.wrong:
+                    break
+            else:
+                self._reach(cloud, model)
+            # A call that should not have been accepted ends no chain: what comes of it is seen.
+            self.cell.wrong += list(dict.fromkeys(cloud.violations()))
+        finally:
+            cloud.close()
+        self.cell.message = "; ".join(self._told)
+        self.cell.outcome = "went wrong" if self.cell.wrong else "as promised"
+        self.cell.seconds = round(time.monotonic() - began, 2)
+        return self.cell
+
+    # -- What is done
+
+    def _drawn(self, model: Model) -> Step:
+        self._count += 1
+        weights = {"backup": 2.0, "restore": 4.0 * bool(model.backups), "rollback": 4.0 * bool(model.kept), "delete restore": 1.5 * bool(model.kept)}
+        weights["delete backup"] = 1.0 * (len(model.backups) > 1)
+        kind = self._draw.choices(list(weights), list(weights.values()))[0]
+        create: dict[str, Any] = {"operation": "CREATE", "vm_name": VM, "lock_ttl": LOCK_TTL_S}
+        if kind == "backup":
+            return Step(kind, "backup", {**create, "snapshot_datetime": f"202601{self._count:02}-000000"}, f"202601{self._count:02}-000000")
+        if kind == "restore":
+            moment, strategy = self._draw.choice(list(model.backups)), self._draw.choice(["in_place", "in_place", "replace"])
+            return Step(kind, "restore", {**create, "snapshot_datetime": moment, "strategy": strategy, "name": f"r{self._count}"}, moment)
+        if kind == "delete backup":
+            moment = self._draw.choice(list(model.backups))
+            return Step(kind, "backup", {"operation": "DELETE", "name": f"{VM}-{moment}"}, moment)
+        name = self._draw.choice(list(model.kept))
+        if kind == "rollback":
+            return Step(kind, "restore", {**create, "rollback_of": name, "name": f"b{self._count}"}, name)
+        return Step(kind, "restore", {"operation": "DELETE", "vm_name": VM, "name": name}, name)
+
+    def _write(self, cloud: Cloud, model: Model) -> None:
+        """The guest goes on writing."""
+        if self._draw.random() < 0.7:
+            write(cloud, f"step {self._count}")
+            model.on = disks_on(cloud)
+
+    def _step(self, cloud: Cloud, model: Model, step: Step) -> None:
+        kill_at = self._draw.randint(1, REQUESTS[step.kind]) if self._draw.random() < KILLED else 0
+        acts = self._draw.choice(["before", "never"])
+        self._told.append(f"{step}{f' (killed at {kill_at}, {acts})' if kill_at else ''}")
+        for attempt in range(RUNS_AT_MOST):
+            run, result = self._perform(cloud, model, step, kill_at if attempt == 0 else 0, acts)
+            if not result.failed:
+                break
+            if result.value and not any(words in result.message for words in ALIVE):
+                break
+        problems = [*words_wrong(cloud, result, run), *self._judge(cloud, model, step, run, result)]
+        self.cell.wrong += [f"{step}: {text}" for text in problems]
+        self.cell.state, self.cell.again = step.kind, result.message
+        cloud.act("count_on", names=[])
+
+    def _perform(self, cloud: Cloud, model: Model, step: Step, kill_at: int, acts: str) -> tuple[str, Result]:
+        name, connection = cloud.login()
+        cloud.act("permit", token=name, names=list(self._may_delete(cloud, model, step)))
+        cloud.clear_faults()
+        run = self._modules.start(step.module, {**connection, **LIMITS, **step.options})
+        if kill_at:
+            cloud.add_fault(kind="signal", act=acts, nth=kill_at, token=name, pid=run.pid)
+        result = run.result()
+        settle(cloud)
+        return name, result
+
+    def _may_delete(self, cloud: Cloud, model: Model, step: Step) -> Iterator[str]:
+        if step.options.get("strategy") == "replace" or step.kind == "rollback":
+            yield f"instance:{VM}"
+        if step.kind == "delete restore":
+            yield from (f"disk:{disk.name}" for disk in model.kept[step.about].values())
+        if step.kind == "delete backup":
+            yield from (f"snapshot:{name}" for name in members(cloud, "snapshots", step.about))
+
+    # -- What is promised
+
+    def _judge(self, cloud: Cloud, model: Model, step: Step, run: str, result: Result) -> Iterator[str]:
+        if result.failed:
+            if step.kind == "rollback" and result.kind in ("Conflict", "InvalidRequest") and not accepted(cloud.requests(run=run)):
+                # Refused before anything was touched: then the way that leads there is named.
+                if not _named(result.message, model, step.about):
+                    yield f"it is refused without a word of what to do first: {result.message[:200]}"
+                yield from model.problems(cloud)
+                return
+            yield f"it fails ({result.kind or result.stderr[-200:]}): {result.message[:300]}"
+        else:
+            _promise(cloud, model, step)
+        yield from model.problems(cloud)
+
+    def _reach(self, cloud: Cloud, model: Model) -> None:
+        """One of the kept states, drawn by chance, can be gone back to, if need be by the way that messages name."""
+        if not model.kept:
+            return
+        goal = self._draw.choice(list(model.kept))
+        wanted = model.kept[goal]
+        way = [goal]
+        for _attempt in range(2 * len(model.kept) + 1):
+            self._count += 1
+            options = {"operation": "CREATE", "vm_name": VM, "lock_ttl": LOCK_TTL_S, "rollback_of": way[-1], "name": f"b{self._count}"}
+            _run, result = self._perform(cloud, model, Step("rollback", "restore", options, way[-1]), 0, "")
+            if not result.failed:
+                way.pop()
+            else:
+                first = [name for name in _named(result.message, model, way[-1]) if name not in way]
+                way += first[:1]
+                if not first:
+                    break
+            if not way:
+                break
+        if {device: disk.name for device, disk in disks_on(cloud).items()} != {device: disk.name for device, disk in wanted.items()}:
+            self.cell.wrong.append(f"what {goal} keeps cannot be gone back to: {result.message[:200]}")
+
+
+def _promise(cloud: Cloud, model: Model, step: Step) -> None:
+    """Bring the model up to date with a success."""
+    now = disks_on(cloud)
+    if step.kind == "backup":
+        model.backups[step.about] = {device: disk.digest for device, disk in model.on.items()}
+    elif step.kind == "restore":
+        model.kept[str(step.options["name"])] = model.on
+        saved = model.backups[step.about]
+        # The new disks have names of their own; their bytes are known.
+        model.on = {device: Disk(now[device].name if device in now else "", digest) for device, digest in saved.items()}
+    elif step.kind == "rollback":
+        model.kept[str(step.options["name"])], model.on = model.on, model.kept.pop(step.about)
+    elif step.kind == "delete restore":
+        del model.kept[step.about]
+    else:
+        del model.backups[step.about]
+
+
+def _named(message: str, model: Model, about: str) -> list[str]:
+    """The restores that a message names, but for the one that it is about."""
+    words = re.findall(r"[a-z0-9-]+", message)
+    return [name for name in dict.fromkeys(words) if name in model.kept and name != about]
+
+
+def run_chains(numbers: Sequence[int], clouds: Clouds, modules: Modules, at_once: int, steps: int = STEPS) -> list[Cell]:
+    """The chains of these seeds, many at once."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda number: Chain(number, clouds, modules, steps).run(), numbers))
