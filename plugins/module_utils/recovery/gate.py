@@ -158,9 +158,11 @@ class Gate:
         """
         self.mark_all([(read, changes)])
 
-    def mark_all(self, wanted: Sequence[tuple[Callable[[], Marked | None], Changes]]) -> None:
-        """The same for several things at once."""
+    def mark_all(self, wanted: Sequence[tuple[Callable[[], Marked | None], Changes]], *, until_seen: bool = False) -> None:
+        """The same for several things at once. ``until_seen``: wait until reads show the marks, because what follows goes by them."""
         self._all(wanted, self._marked)
+        if until_seen:
+            self._until_shown("marking", lambda: all([_has(read(), changes) for read, changes in wanted]))
 
     def _all(self, wanted: Sequence[tuple[Callable[[], Marked | None], Any]], write: Callable[..., RecoveryError | None]) -> None:
         pause_s, left = _FIRST_PAUSE_S, list(wanted)
@@ -182,7 +184,7 @@ class Gate:
 
     def _marked(self, read: Callable[[], Marked | None], changes: Changes) -> RecoveryError | None:
         seen = self._seen(read)
-        if all(seen.marks.get(key) == value for key, value in changes.items()):
+        if _has(seen, changes):
             return None
         return self._write(self._marks.write(seen, changes))
 
@@ -209,6 +211,11 @@ class Gate:
                 return error
             raise
         return None
+
+
+def _has(thing: Marked | None, changes: Changes) -> bool:
+    """Whether the changes are made to a thing that is there."""
+    return thing is not None and all(thing.marks.get(key) == value for key, value in changes.items())
 
 
 _WORDS: Mapping[Power, str] = {Power.ON: "running", Power.OFF: "stopped", Power.BETWEEN: "changing", Power.SUSPENDED: "suspended"}

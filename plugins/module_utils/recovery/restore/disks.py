@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
-from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure
+from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure, WaitTimeout
 from ...core.plan import Progress, Step
 from .. import marks
+from ..gate import LAG_S
 from ..lock.claim import Claim, claim_marks
 from ..model import Device, Disk, Identity, Ref
 from ..provider import Work
@@ -115,13 +116,14 @@ class RestoreDisks:
         self._target.settle([device.new.ref for device in devices])
         self.delete([disk.ref for disk in self.found(devices) if disk and not disk.used_by])
 
-    def delete(self, refs: Sequence[Ref]) -> None:
-        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one that is in use, then none is deleted."""
+    def delete(self, refs: Sequence[Ref], check: Callable[[], None] = lambda: None) -> None:
+        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one in use, or what ``check`` does; then none is deleted."""
         disks, target = self._target.provider.disks, self._target
-        found = [disk for disk in target.found(refs) if disk]
+        found = self._settled(refs)
         used = [f"{disk.name} by {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" for disk in found if disk.used_by]
         if used:
             raise Conflict(f"disks are in use and are not deleted: {'; '.join(used)}.")
+        check()
         try:
             # What an earlier run has asked for is not asked for again, but seen to its end.
             target.gate.send_all([disks.delete(disk) for disk in found if not disk.deleting])
@@ -134,6 +136,22 @@ class RestoreDisks:
             lambda there: not there,
             lambda there: f"these disks are still being deleted: {', '.join(disk.name for disk in there or ())}. Run the task again to keep waiting.",
         )
+
+    def _settled(self, refs: Sequence[Ref]) -> list[Disk]:
+        """The disks that are there. One that the VM does not have may be read for a while as if it had it still."""
+        target, machine = self._target, self._target.get()
+        on, ours = machine.disks if machine else frozenset(), target.provider.machines.ref(target.name)
+
+        def look() -> list[Disk]:
+            return [disk for disk in target.found(refs) if disk]
+
+        def agree(disks: list[Disk]) -> bool:
+            return all(ours not in disk.used_by or disk.ref in on for disk in disks)
+
+        try:
+            return target.waiter.shorter(LAG_S).wait_until(look, agree, lambda _disks: "")
+        except WaitTimeout:
+            return look()
 
     # --- old disks
 
@@ -150,7 +168,8 @@ class RestoreDisks:
 
         def do() -> None:
             lock = claim_marks(self._target.lock.claim) if with_lock else {}
-            self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()})
+            # Once the VM is gone the lock is read from them.
+            self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()}, until_seen=with_lock)
 
         def undo() -> None:
             # What was asked for and not waited for, because something else failed meanwhile, would mark them again.
@@ -177,8 +196,8 @@ class RestoreDisks:
         right = all(disk is None or all(disk.marks.get(key) == value for key, value in changes.items()) for disk, changes in zip(found, wanted.values()))
         return Progress.DONE if right else Progress.NO
 
-    def _mark_all(self, wanted: Mapping[Ref, marks.Changes]) -> None:
-        self._target.gate.mark_all([(partial(self._target.disk, ref), changes) for ref, changes in wanted.items()])
+    def _mark_all(self, wanted: Mapping[Ref, marks.Changes], *, until_seen: bool = False) -> None:
+        self._target.gate.mark_all([(partial(self._target.disk, ref), changes) for ref, changes in wanted.items()], until_seen=until_seen)
 
     def unmark(self, refs: Iterable[Ref]) -> None:
         """Take the marks off old disks again; what an earlier restore noted on a disk that it made stays."""
@@ -191,8 +210,12 @@ class RestoreDisks:
         return Step(name, do=partial(self._mark_all, wanted), done=partial(self._marked, wanted))
 
     def giving_up(self, name: str) -> Step:
-        """The step that deletes the old disks."""
-        return Step(name, do=lambda: self.delete(self.old), done=lambda: Progress.DONE if not any(self._target.found(self.old)) else Progress.NO)
+        """The step that deletes the old disks, as long as the VM has the new ones."""
+        return Step(name, do=lambda: self.delete(self.old, self._see_new), done=lambda: Progress.DONE if not any(self._target.found(self.old)) else Progress.NO)
+
+    def _see_new(self) -> None:
+        if not self._target.existing().disks.issuperset(self.new):
+            raise Conflict(f"{self._target} does not have its restored disks any more: somebody has changed it. Its disks from before are not deleted.")
 
     def taking_over(self, name: str) -> Step:
         """The step that notes on disks which came back that they belong to this restore now, and are nobody's old disks any more."""

@@ -72,9 +72,11 @@ class Builder:
         self._target.remove(self._target.existing())
 
     def secure(self, machine: Machine) -> None:
-        """Keep the deletion of the VM from taking disks along."""
-        for change in self._target.provider.machines.securing(machine):
-            self._target.gate.send(change)
+        """Keep the deletion of the VM from taking disks along; returns when that is seen."""
+        securing = self._target.provider.machines.securing
+        changes = securing(machine)
+        for change in changes:
+            self._target.gate.send(change, (lambda: not securing(self._target.existing())) if change is changes[-1] else None)
 
     def stopping(self) -> list[Step]:
         """The step that stops the VM again when it is not to run: building it starts it."""

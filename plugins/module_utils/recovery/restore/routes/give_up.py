@@ -128,7 +128,7 @@ class GiveUp:
             raise Conflict(f"{self.target} is another one than the restore made. It is not deleted.")
         claim = claim_marks(self.target.lock.claim)
         refs = [disk.ref for disk in self.restore.new]
-        self.target.gate.mark_all([(partial(self.target.disk, ref), claim) for ref in refs])
+        self.target.gate.mark_all([(partial(self.target.disk, ref), claim) for ref in refs], until_seen=True)
         for change in self.target.provider.machines.securing(there):
             self.target.gate.send(change)
         self.target.remove(self.target.existing())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,12 +24,13 @@ _UIDS = ("uid", "source_uid", "taken_at")
 
 
 def state_of(cloud: Cloud, *, lock: bool = True) -> dict[str, Any]:
-    """All that there is, without ids and times; with ``lock`` False without what concerns the lock."""
-    left_out = (*_OF_THE_RUN, *(() if lock else (marks.LOCK, marks.LOCK_FOR, marks.WAS)))
+    """All that there is, without ids and times; with ``lock`` False without the locks of machines."""
+    of_lock = () if lock else (marks.LOCK, marks.LOCK_FOR, marks.WAS)
     # A manifest that recovery points refer to goes with them.
     used = {thing.marks.get(marks.MANIFEST) for thing in cloud.things.values() if isinstance(thing, RecoveryPoint)}
     found: dict[str, Any] = {"manifests": len(set(cloud.manifests) - used), "addresses": sorted(cloud.addresses)}
     for ref, thing in sorted(cloud.things.items()):
+        left_out = (*_OF_THE_RUN, *(of_lock if isinstance(thing, Machine) else ()))
         common = {"marks": {key: value for key, value in sorted(thing.marks.items()) if key not in left_out}, "tags": dict(thing.tags)}
         found[_key(ref, thing)] = {**common, **_facts(thing)}
     return found
@@ -54,8 +56,8 @@ def _facts(thing: Any) -> dict[str, Any]:
     return {"status": thing.status, "note": note, "own": dict(thing.own), "manifest": "manifest" in thing.note}
 
 
-def without_whole_backups(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state without the backups that are complete: what a run has saved as a whole stays, whatever becomes of the run."""
+def without_new_backups(state: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The state without new backups that are complete: what a run has saved as a whole may stay, whatever becomes of the run."""
     by_backup: dict[str, list[str]] = {}
     for key, facts in state.items():
         if key.startswith("point of "):
@@ -66,7 +68,7 @@ def without_whole_backups(state: Mapping[str, Any]) -> dict[str, Any]:
         for key in keys
         if all(state[one]["status"] == SUCCEEDED and state[one]["marks"][marks.PARTS] == str(len(keys)) for one in keys)
     }
-    return {key: facts for key, facts in state.items() if key not in whole}
+    return {key: facts for key, facts in state.items() if key not in whole or key in before}
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -136,3 +138,14 @@ def wrongs(ran: Ran, bench: Bench) -> list[str]:
     said = [] if ran.killed else false_sentences(ran, bench)
     checked = ["a check has sent something"] if ran.check and ran.process.acted else []
     return [*bench.cloud.violations, *unrest, *said, *checked]
+
+
+def is_lost(bench: Bench) -> bool:
+    """Whether the VM is gone, and there is no complete backup of it."""
+    return bench.machine() is None and not _is_saved(bench)
+
+
+def _is_saved(bench: Bench) -> bool:
+    points = [point for point in bench.every(RecoveryPoint).values() if point.status == SUCCEEDED and not point.condemned]
+    counts = Counter(point.marks.get(marks.BACKUP) for point in points)
+    return any(counts[point.marks.get(marks.BACKUP)] == marks.number(point.marks, marks.PARTS) for point in points)

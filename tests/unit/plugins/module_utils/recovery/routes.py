@@ -144,6 +144,7 @@ def saved_stopped() -> Bench:
     """Stopped and saved, and nothing was written since."""
     bench = seeded(on=False)
     assert bench.backup(consistency="stopped").ok
+    bench.cloud.precious |= set(bench.every(RecoveryPoint))
     return bench
 
 
@@ -409,8 +410,8 @@ OTHER_RESTORES = [
 
 
 def _backup(title: str, ready: Callable[[], Bench], goal: Goal, operation: str = "CREATE", **options: Any) -> Route:
-    may_go = options.pop("may_go", lambda _cloud, _ref: False)
-    return Route(title, ready, options, goal, "backup", operation, may_go, undoes=operation == "CREATE")
+    may_go, same_end = options.pop("may_go", lambda _cloud, _ref: False), options.pop("same_end", True)
+    return Route(title, ready, options, goal, "backup", operation, may_go, undoes=operation == "CREATE", same_end=same_end)
 
 
 _ONE, _TWO = frozenset({FIRST}), frozenset({FIRST, SECOND})
@@ -432,8 +433,16 @@ BACKUPS = [
 ]
 DELETIONS = [
     _backup("deletion of a backup", backed_up_twice, Goal("two", points=frozenset({SECOND})), "DELETE", name=f"{VM}-{FIRST}", may_go=of_backups(FIRST)),
+    # What is left of a backup whose deletion failed is not usable, and rules release usable ones only.
     _backup(
-        "pruning", backed_up_thrice, Goal("two", points=frozenset({THIRD})), "DELETE", vm_name=VM, retention={"keep_last": 1}, may_go=of_backups(FIRST, SECOND)
+        "pruning",
+        backed_up_thrice,
+        Goal("two", points=frozenset({THIRD})),
+        "DELETE",
+        vm_name=VM,
+        retention={"keep_last": 1},
+        may_go=of_backups(FIRST, SECOND),
+        same_end=False,
     ),
     Route("giving up old disks", restored, {"name": "r1"}, Goal("three", disks=3), operation="DELETE", may_go=contents_kept("two"), undoes=False),
     Route("giving up a copy", copied, {"name": "r1", "delete_vm": True, "vm_name": "copy"}, Goal("two", disks=3), operation="DELETE", undoes=False),

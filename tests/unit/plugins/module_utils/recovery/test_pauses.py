@@ -15,7 +15,7 @@ from tests.unit.plugins.module_utils.recovery.judge import wrongs
 from tests.unit.plugins.module_utils.recovery.pairs import TASKS, Meeting, common, paused_at, wrong_about
 
 SEED = 20260101
-PAUSES_OF_SAMPLE = 6
+PAUSES_OF_SAMPLE = 3
 
 
 def requests_of(task: Meeting) -> list[tuple[str, str, int]]:
