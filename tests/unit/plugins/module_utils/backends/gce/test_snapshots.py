@@ -478,7 +478,7 @@ RUNS: dict[str, Callable[[Bench, dict[str, Any]], object]] = {
         ("INSPECT_ALL", {"name_filter": "WEB-1"}, "is part of no name: names are lower case letters, digits and hyphens"),
         ("INSPECT_ALL", {"name_filter": "../../x"}, "is part of no name"),
         ("INSPECT_ALL", {"name_filter": "a b"}, "is part of no name"),
-        ("INSPECT_ALL", {"name_filter": "web\n"}, "is part of no name"),
+        ("INSPECT_ALL", {"name_filter": "web\n"}, "name_filter"),
         ("INSPECT_ALL", {"name_filter": "x" * 64}, "at most 63"),
         ("INSPECT_ALL", {"source_disk": "Data"}, "source_disk"),
         ("INSPECT_ALL", {"source_disk": "data", "zone": "EUROPE"}, "zone"),

@@ -44,7 +44,8 @@ def ago(**age: float) -> str:
 class Cloud:
     """What there is, every request (``sent``) and every read (``looks``).
 
-    The next ``hidden`` reads by name show nothing, the next ``stale`` ones the ``past``. ``list_shows`` is what lists show although it is gone. ``on`` is called at a request, by its verb, with the name, and may raise; ``ends`` are the errors of operations by name.
+    The next ``hidden`` reads by name show nothing, the next ``stale`` ones the ``past``. ``list_shows`` is what lists show although it is gone.
+    ``on`` is called at a request, by its verb, with the name, and may raise; ``ends`` are the errors of operations by name.
     """
 
     points: dict[str, RecoveryPoint] = field(default_factory=dict)
