@@ -47,6 +47,11 @@ class Fork:
         """Its "status", "seconds" and "peak_kib", as soon as it has ended."""
         return self._ended.result(limit_s)
 
+    @property
+    def awaited(self) -> tuple[Future[Any], ...]:
+        """What the server has yet to answer, or has answered."""
+        return self._pid, self._ended
+
     def take(self, answer: Mapping[str, Any]) -> None:
         """An answer of the server about this process."""
         if "pid" in answer:
@@ -65,11 +70,13 @@ class Forks:
         self._numbers = itertools.count(1)
         self._forks: dict[int, Fork] = {}
         self._lock = threading.Lock()
-        assert self._server.stdout is not None
-        if not self._server.stdout.readline():
-            raise RuntimeError(f"{server} did not start")
+        self._ready: Future[bool] = Future()
         self._reader = threading.Thread(target=self._read, name=server, daemon=True)
         self._reader.start()
+
+    def wait_until_ready(self) -> None:
+        """Until the server listens. A request need not wait for that."""
+        self._ready.result(LIMIT_S)
 
     def start(self, request: Mapping[str, Any]) -> Fork:
         """Ask for a process."""
@@ -93,4 +100,11 @@ class Forks:
         assert self._server.stdout is not None
         for line in self._server.stdout:
             answer = json.loads(line)
-            self._forks[answer.pop("id")].take(answer)
+            if "ready" in answer:
+                self._ready.set_result(True)
+            else:
+                self._forks[answer.pop("id")].take(answer)
+        error = RuntimeError(f"{self._reader.name} has ended")
+        for future in [self._ready, *(future for fork in list(self._forks.values()) for future in fork.awaited)]:
+            if not future.done():
+                future.set_exception(error)

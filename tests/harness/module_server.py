@@ -34,6 +34,8 @@ MODULES = f"{PLUGINS}.modules"
 LIBRARIES = ("_strptime", "ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.urls", "requests")
 # Google's takes seconds, which no test of another provider need wait for.
 LIBRARIES_OF = {"gce": ("google.auth.transport.requests", "google.cloud.compute_v1", "google.oauth2.credentials", "google.oauth2.service_account")}
+# The compiled files of the collection, by their sources.
+CODE: dict[bytes, Any] = {}
 
 
 def import_all() -> None:
@@ -50,21 +52,23 @@ def import_for(request: dict[str, Any] | None) -> None:
     """Import what the provider of this task needs, when it is the first; for all providers when the task is not known."""
     providers = LIBRARIES_OF if request is None else [request["args"].get("provider", "")]
     missing = [name for provider in providers for name in LIBRARIES_OF.get(provider, ()) if name not in sys.modules]
+    needs_code = request is None and not CODE
     for name in missing:
         importlib.import_module(name)
-    if missing:
+    if needs_code:
+        keep_code()
+    if missing or needs_code:
         freeze()
 
 
 def keep_code() -> None:
     """Have zipimport take the compiled code of a file of the collection from here when a payload holds the same source."""
-    known: dict[bytes, Any] = {}
     for module in [module for name, module in sys.modules.items() if name.startswith(PLUGINS) and getattr(module, "__file__", None)]:
         with open(str(module.__file__), "rb") as stream:
             source = stream.read()
-        known[source] = compile(source, str(module.__file__), "exec", dont_inherit=True)
+        CODE[source] = compile(source, str(module.__file__), "exec", dont_inherit=True)
     compile_source: Callable[[str, bytes], Any] = zipimport._compile_source  # type: ignore[attr-defined]
-    zipimport._compile_source = lambda path, source: known.get(source) or compile_source(path, source)  # type: ignore[attr-defined]
+    zipimport._compile_source = lambda path, source: CODE.get(source) or compile_source(path, source)  # type: ignore[attr-defined]
 
 
 def run_module(request: dict[str, Any]) -> int:
@@ -113,5 +117,4 @@ if __name__ == "__main__":
     if speed != 1.0:
         speed_up(speed)
     import_all()
-    keep_code()
     ForkServer(run_module, run_program, import_for).serve(address)

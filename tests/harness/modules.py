@@ -97,11 +97,7 @@ class Run:
 
 
 class Modules:
-    """Starts modules. Many threads may share one. ``speed``: how much faster time passes for them than for everybody else.
-
-    ``python`` is an interpreter for others who start modules, such as ansible-playbook: it has imported already what modules need, save
-    the collection itself.
-    """
+    """Starts modules. Many threads may share one. ``speed``: how much faster time passes for them than for everybody else."""
 
     def __init__(self, folder: Path, collections: str, speed: float = 1.0) -> None:
         self._folder, self.speed = folder, speed
@@ -109,9 +105,18 @@ class Modules:
         environ = {**base_environment(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), collections])}
         address = folder / "python.socket"
         self._forks = Forks("tests.harness.module_server", str(address), str(speed), environ=environ, folder=folder)
-        self.python = folder / "python"
-        self.python.write_text(_PYTHON.format(python=sys.executable, address=str(address)), "utf-8")
-        self.python.chmod(0o755)
+        self._python = folder / "python"
+        self._python.write_text(_PYTHON.format(python=sys.executable, address=str(address)), "utf-8")
+        self._python.chmod(0o755)
+
+    @property
+    def python(self) -> Path:
+        """An interpreter for others who start modules, such as ansible-playbook.
+
+        It has imported already what modules need, save the collection itself.
+        """
+        self._forks.wait_until_ready()
+        return self._python
 
     def start(
         self,
