@@ -153,7 +153,7 @@ class Stage:
     @property
     def limits(self) -> dict[str, int]:
         """The task's options for time and patience."""
-        limits = {"wait_interval": 1, "wait_timeout": 120, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
+        limits = {"wait_interval": 1, "wait_timeout": 600, "undo_timeout": 120, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
         locks = self.route.module == "restore" or (self.route.module == "backup" and self.route.options["operation"] == "CREATE")
         return {**limits, "lock_ttl": LOCK_TTL_S} if locks else limits
 

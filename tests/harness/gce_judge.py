@@ -87,7 +87,8 @@ def judge_first(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Ce
     if not result.failed:
         cell.outcome = cell.outcome or "succeeded"
         # A renewal of the lock that is refused is tried again at the next turn, and one that is under way harms nobody.
-        may_be_renewal = stage.route.locks and cell.case.split(" | ")[1].split(" #")[0].endswith(f"/instances/{VM}/setLabels")
+        # While there is no VM, the lock is on its boot disk, which has its name.
+        may_be_renewal = stage.route.locks and cell.case.split(" | ")[1].split(" #")[0].endswith((f"/instances/{VM}/setLabels", f"/disks/{VM}/setLabels"))
         wrong += [f"success is reported, but {text}" for text in _end_problems(stage, cloud) if not (may_be_renewal and "pending is" in text)]
         if kind.expect == FAILS and cell.outcome != "not reached" and not hit_undo and not may_be_renewal:
             wrong.append("a refusal is passed over")

@@ -28,8 +28,8 @@ from .modules import Result, Run
 
 AT_ONCE = 24
 # How long a network is away at the most; it comes back when the other task has ended.
-LOST_S = 120.0
-REACHED_LIMIT_S = 90.0
+LOST_S = 400.0
+REACHED_LIMIT_S = 300.0
 # "stall": the answer is on its way when the process stops. "held": the request is, and the provider acts on it when the process goes on.
 STALL, HELD, LOST = "stall", "held", "network lost"
 

@@ -17,7 +17,7 @@ from .modules import Modules, Run
 
 CRASH, STOPPED, RETIRED = "20260103-010000", "20260104-010000", "20260105-010000"
 REQUEST_TIMEOUT_S = 3
-LIMITS: Mapping[str, Any] = {"wait_interval": 1, "wait_timeout": 120, "undo_timeout": 30, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
+LIMITS: Mapping[str, Any] = {"wait_interval": 1, "wait_timeout": 600, "undo_timeout": 120, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
 TTL_REAL_S = LOCK_TTL_S / SPEED
 
 

@@ -129,7 +129,7 @@ def test_classes_of_the_real_libraries_are_known(library: str) -> None:
 
 
 class LockLost(Conflict):
-    leaves = True
+    keeps_state = True
 
 
 def test_refusal_to_send_again_does_not_hide_what_may_have_happened() -> None:
@@ -139,5 +139,5 @@ def test_refusal_to_send_again_does_not_hide_what_may_have_happened() -> None:
     assert error.message == "the answer was lost. It was not sent again: the lock is lost."
     assert (error.code, error.http_status, error.request_id) == ("c", 503, "r")
     # Whether anything may be undone is for the lock to say.
-    assert error.leaves
-    assert not not_sent_again(Conflict("no."), earlier).leaves
+    assert error.keeps_state
+    assert not not_sent_again(Conflict("no."), earlier).keeps_state

@@ -384,7 +384,7 @@ def test_cancellation_ends_the_pause_before_a_repetition() -> None:
 class LockLost(Conflict):
     """What a guard raises; then nothing may be undone."""
 
-    leaves = True
+    keeps_state = True
 
 
 class Guard:
@@ -433,7 +433,7 @@ def test_refusal_of_the_guard_does_not_hide_that_an_earlier_attempt_may_have_bee
         assert len(server.asked) == 1
     assert "no whole answer before the connection broke. It was not sent again: the lock is lost." in caught.value.message
     assert isinstance(caught.value.__cause__, LockLost)
-    assert caught.value.leaves
+    assert caught.value.keeps_state
 
 
 # The time limit

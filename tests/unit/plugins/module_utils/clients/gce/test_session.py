@@ -305,7 +305,7 @@ def test_error_says_what_was_attempted_whatever_the_server_answers(call: str, at
 class LockLost(Conflict):
     """What a guard raises; then nothing may be undone."""
 
-    leaves = True
+    keeps_state = True
 
 
 class Guard:
@@ -368,7 +368,7 @@ def test_refusal_of_the_guard_does_not_hide_that_an_earlier_attempt_may_have_bee
     assert failure.message.startswith("could not ")
     assert failure.message.endswith("It was not sent again: the lock is lost.")
     assert isinstance(failure.__cause__, LockLost)
-    assert failure.leaves
+    assert failure.keeps_state
 
 
 class TestTls:
