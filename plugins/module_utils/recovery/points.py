@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from ..core.model import DELETING, FAILED, PENDING, RUNNING, SUCCEEDED
-from .marks import CONDEMNED, RUN
+from . import marks
 from .model import Marked, Ref
 from .naming import backup_name
 
@@ -51,7 +51,7 @@ class RecoveryPoint(Marked):
     @property
     def condemned(self) -> bool:
         """The run that made it is about to delete it: nobody may count on it."""
-        return self.marks.get(RUN) == CONDEMNED
+        return self.marks.get(marks.RUN) == marks.CONDEMNED
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,33 @@ class BackupSet:
     def asked(self) -> Mapping[str, Any]:
         """What the task that made it asked for, beside the disks; {} when a former version made it."""
         return next((member.note["asked"] for member in self.members if isinstance(member.note.get("asked"), dict)), {})
+
+
+def tie(points: Iterable[RecoveryPoint]) -> list[BackupSet]:
+    """The backups that these points make up, by their marks. The points must be ours."""
+    groups: dict[tuple[str, ...], list[RecoveryPoint]] = {}
+    for point in points:
+        key = tuple(point.marks.get(name, "") for name in (marks.VM, marks.PLACE, marks.BACKUP, marks.ATTEMPT))
+        groups.setdefault(key, []).append(point)
+    return [_set_of(group) for group in groups.values()]
+
+
+def _set_of(members: Sequence[RecoveryPoint]) -> BackupSet:
+    first = members[0]
+    counts = {marks.number(member.marks, marks.PARTS) for member in members}
+    return BackupSet(
+        vm=first.marks.get(marks.VM, ""),
+        place=first.marks.get(marks.PLACE, ""),
+        moment=first.marks.get(marks.BACKUP, ""),
+        attempt=marks.number(first.marks, marks.ATTEMPT, 1),
+        method=first.kind,
+        consistency=first.marks.get(marks.CONSISTENCY, ""),
+        # Members that do not agree on their number are parts of different backups.
+        expected=counts.pop() if len(counts) == 1 else 0,
+        members=tuple(sorted(members, key=lambda member: (member.note.get("index", 0), member.device))),
+        tags=marks.in_all([member.tags for member in members]),
+        manifest=first.marks.get(marks.MANIFEST, ""),
+    )
 
 
 def instant(text: str | None) -> datetime | None:

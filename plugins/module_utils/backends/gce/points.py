@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact
 from ...recovery.model import Attachment, Machine, Planned
 from ...recovery.naming import derived_name
-from ...recovery.points import BOOT, IMAGE, MACHINE_IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint
+from ...recovery.points import BOOT, IMAGE, MACHINE_IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint, tie
 from ...recovery.provider import Change, Named, Saving, Wish
 from .disks import read_note
 from .keys import as_wire, needs_own_key
@@ -92,12 +92,7 @@ class GcePoints:
     def tied(self, points: Iterable[RecoveryPoint]) -> list[BackupSet]:
         every = list(points)
         superseding = {point.ref: point for point in every if point.kind == IMAGE}
-        groups: dict[tuple[str, str, str, str], list[RecoveryPoint]] = {}
-        for point in every:
-            usable = replace(point, unusable=point.unusable or _taken_out_of_use(point, superseding))
-            key = tuple(point.marks.get(name, "") for name in (marks.VM, marks.PLACE, marks.BACKUP, marks.ATTEMPT))
-            groups.setdefault((key[0], key[1], key[2], key[3]), []).append(usable)
-        return [_set_of(*key, group) for key, group in groups.items()]
+        return tie(replace(point, unusable=point.unusable or _taken_out_of_use(point, superseding)) for point in every)
 
     def saved_devices(self, backup: BackupSet, manifest: Document | None) -> dict[str, RecoveryPoint]:
         if backup.method != MACHINE_IMAGE:
@@ -336,23 +331,6 @@ def _taken_out_of_use(point: RecoveryPoint, images: Mapping[str, RecoveryPoint])
 def _looks_like_ours(name: str, begin: str) -> bool:
     """Whether a name is derived as those of our images of the same disk are; the image itself is gone."""
     return bool(name) and name.startswith(begin[:20]) and _HASHED.search(name) is not None
-
-
-def _set_of(vm: str, place: str, moment: str, attempt: str, members: Sequence[RecoveryPoint]) -> BackupSet:
-    counts = {marks.number(member.marks, marks.PARTS) for member in members}
-    return BackupSet(
-        vm=vm,
-        place=place,
-        moment=moment,
-        attempt=int(attempt) if attempt.isdigit() else 1,
-        method=members[0].kind,
-        consistency=members[0].marks.get(marks.CONSISTENCY, ""),
-        # Members that do not agree on their number are parts of different backups.
-        expected=counts.pop() if len(counts) == 1 else 0,
-        members=tuple(sorted(members, key=lambda member: (member.note.get("index", 0), member.device))),
-        tags=marks.in_all([member.tags for member in members]),
-        manifest=members[0].marks.get(marks.MANIFEST, ""),
-    )
 
 
 def _fits(manifest: Document, facts: Document) -> bool:
