@@ -62,6 +62,13 @@ def sampled(takeovers: Takeovers) -> list[Pause]:
     return chosen
 
 
+def goes_first(first: str, second: str) -> bool:
+    """Of two tasks, the one that the sample pauses: each of them in turn, for every pair once."""
+    order = list(TASKS)
+    one, other = order.index(first), order.index(second)
+    return (one < other) == ((one + other) % 2 == 1) and one != other
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_a_task_that_was_taken_over_does_no_harm_when_it_goes_on(
     route: Route, clouds: Clouds, modules: Modules, record_property: Record, request: pytest.FixtureRequest
@@ -79,8 +86,8 @@ def test_two_tasks_that_meet_on_one_vm_keep_their_promises(
     full = request.config.getoption("full_matrix")
     meetings = Meetings(MeetingStage(clouds, modules), TASKS)
     cases: list[Pause] = []
-    for number, second in enumerate(title for title in TASKS if title != first):
-        every = meetings.cases(first, second)
+    for number, second in enumerate(title for title in TASKS if full or goes_first(first, title)):
+        every = meetings.cases(first, second) if second != first else []
         cases += every if full else spread(every, 1, 7 * number)
     cells = run_pauses(meetings.run, cases, Results(f"meetings {first}", keep=full))
     told(list(cells.values()), record_property)

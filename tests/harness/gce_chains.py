@@ -27,7 +27,7 @@ from .gce_tasks import LIMITS, TTL_REAL_S
 from .gce_words import words_wrong
 from .modules import Modules, Result
 
-STEPS = 6
+STEPS = 5
 RUNS_AT_MOST = 4
 # Requests that a task has about; a kill at a later one comes too late.
 REQUESTS = {"backup": 25, "restore": 75, "rollback": 75, "delete restore": 15, "delete backup": 15}

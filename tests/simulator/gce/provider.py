@@ -67,11 +67,12 @@ class Gce:
         self.world = World(clock, self.settings, Agenda(clock))
         self.tokens = Tokens(clock, self.settings.get)
         self._discovery: Discovery | None = None
-        self._routes: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
+        # By method, number of parts, and what comes after the project: "zones", "regions", "global", "aggregated".
+        self._routes: dict[tuple[str, int, str], list[tuple[list[str], Route]]] = {}
         # Literal parts come before parameters: images/family/F is no image.
         for route in sorted(ROUTES, key=lambda item: [part.startswith("{") for part in item.template.split("/")]):
             parts = route.template.split("/")
-            self._routes.setdefault((route.method, len(parts)), []).append((parts, route))
+            self._routes.setdefault((route.method, len(parts), parts[2] if len(parts) > 2 else ""), []).append((parts, route))
 
     def identify(self, call: Call) -> Match:
         """The project is in the path; of a token request, in the name of the service account."""
@@ -84,7 +85,7 @@ class Gce:
         segments = segments[2:]
         known = self._discovery.find(call.method, call.raw_path) if self._discovery else None
         scope = segments[1] if len(segments) > 1 and segments[0] == "projects" else None
-        for template, route in self._routes.get((call.method, len(segments)), []):
+        for template, route in self._routes.get((call.method, len(segments), segments[2] if len(segments) > 2 else ""), []):
             if all(part == value or part.startswith("{") for part, value in zip(template, segments)):
                 params = {part[1:-1]: value for part, value in zip(template, segments) if part.startswith("{")}
                 return Match(route.template, scope, params, _Target(route, known))
