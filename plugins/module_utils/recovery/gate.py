@@ -131,11 +131,10 @@ class Gate:
     def _check(self, change: Change, lock: Lock) -> None:
         """See that the lock is ours and the machine is in the state that the change needs; one read tells both where the machine carries the lock."""
         if change.needs is not None and self._look:
-            began = lock.now()
             machine = self._look()
             if machine is None:
                 raise NotFound(f"{change.what}: the VM does not exist any more. This was not done.")
-            lock.confirm_by(claim_of(machine.marks), began) if claim_of(machine.marks) else lock.confirm()
+            lock.confirm_by(claim_of(machine.marks)) if claim_of(machine.marks) else lock.confirm()
             if machine.power is not change.needs:
                 raise Conflict(f"{change.what}: the VM is {machine.status}, not {_WORDS[change.needs]}: somebody started or stopped it. This was not done.")
         if change.takes_away and change.needs is None or not lock.fresh:

@@ -13,6 +13,7 @@ It needs reads that show earlier writes: after each write the settle time passes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from ..marks import LOCK, LOCK_FOR
@@ -36,11 +37,12 @@ class Keys(Protocol):
 class BallotPlace:
     """``settle`` waits until a write is seen by all; ``unfinished`` tells whether the provider still works for an earlier holder."""
 
-    CONFIRMS_BY_WRITING: ClassVar[bool] = True
+    WITHDRAWS: ClassVar[bool] = True
 
     def __init__(self, keys: Keys, settle: Callable[[], None], unfinished: Callable[[], bool]) -> None:
         self._keys, self._settle, self._unfinished = keys, settle, unfinished
         self._mine = ""
+        self._epoch = -1
 
     def read(self) -> Claim | None:
         """The holder, else the candidate with the lowest id."""
@@ -89,12 +91,17 @@ class BallotPlace:
             self._keys.write(changes)
             self._mine = ""
             return True
-        self._write(claim.run, claim, holds=True, more=more)
-        if any(holds for holds, _claim in self._rivals(claim.run, None).values()):
-            self._withdraw(claim.run)
-            self._mine = ""
-            return False
-        return True
+        # One that was paused looks before it writes, so that it does not disturb whoever has taken the lock over.
+        if not self._other_holds(claim.run):
+            self._write(claim.run, claim, holds=True, more=more)
+            if not self._other_holds(claim.run):
+                return True
+        self._withdraw(claim.run)
+        self._mine = ""
+        return False
+
+    def _other_holds(self, run: str) -> bool:
+        return any(holds for holds, _claim in self._rivals(run, None).values())
 
     def _claims(self) -> dict[str, tuple[bool, Claim]]:
         """Run, whether it holds the lock, and its claim."""
@@ -106,6 +113,9 @@ class BallotPlace:
         return {other: found for other, found in self._claims().items() if other != run and not (expected and found[1].text == expected.text)}
 
     def _write(self, run: str, claim: Claim, *, holds: bool, more: Mapping[str, str | None]) -> None:
+        """Write our key, with an epoch that this run has never written: a watcher tells by it whether the run has shown life."""
+        self._epoch = max(claim.epoch, self._epoch + 1)
+        claim = replace(claim, epoch=self._epoch)
         self._keys.write({_KEY + run: _value(claim, holds=holds), **(_facts(claim) if holds else {}), **more})
         self._settle()
 

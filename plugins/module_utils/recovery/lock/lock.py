@@ -29,8 +29,8 @@ def clock() -> float:
 class LockPlace(Protocol):
     """Where the lock is kept: on the machine, or on a disk while there is no machine."""
 
-    # Whether a claim whose confirmation is old must be written again to be believed, because the provider has no compare-and-swap.
-    CONFIRMS_BY_WRITING: ClassVar[bool]
+    # Whether a renewal that fails has given the lock up.
+    WITHDRAWS: ClassVar[bool]
 
     def read(self) -> Claim | None:
         """The claim there, None when it is free. Raises NotFound when there is nothing that could hold one."""
@@ -57,8 +57,9 @@ class LeaseExpired(Conflict):
 class Lock:
     """The lock for one task. A claim that is not renewed for ``ttl_s`` counts as abandoned, and another run may take it over.
 
-    What was confirmed (taken, renewed, read back) at a time t is good until t + ttl less a margin, by our own clock. ``require`` is asked
-    immediately before a request leaves: a run that was paused or cut off for longer sends nothing, whatever it had read before.
+    What was written (taken, renewed) at a time t is good until t + ttl less a margin, by our own clock. A look does not make it last longer:
+    whoever watches the lock counts from what was written last. ``require`` is asked immediately before a request leaves: a run that was paused
+    or cut off for longer sends nothing, whatever it had read before.
     """
 
     def __init__(
@@ -105,18 +106,15 @@ class Lock:
             raise LeaseExpired("the lock could not be confirmed in time, so nothing was sent.")
 
     def confirm(self) -> None:
-        """See that the lock is still ours. Raises LockLost."""
-        if self._place.CONFIRMS_BY_WRITING and not self.fresh:
+        """See that the lock is still ours, and renew it when that is due. Raises LockLost."""
+        if not self.fresh:
             self._renew()
-        began = self._now()
-        self.confirm_by(self._place.read(), began)
+        self.confirm_by(self._place.read())
 
-    def confirm_by(self, found: Claim | None, began: float) -> None:
-        """The same by a claim that was read by a request sent at ``began``. Raises LockLost."""
+    def confirm_by(self, found: Claim | None) -> None:
+        """The same by a claim that was just read. Raises LockLost."""
         if found is None or found.run != self._claim.run:
             raise LockLost(f"the lock was {f'taken over by {found.holder}' if found else 'removed by somebody'}; this run stops here.")
-        if not self._place.CONFIRMS_BY_WRITING or self.fresh:
-            self._confirmed(began)
 
     def _confirmed(self, began: float) -> None:
         self._good_until = max(self._good_until, began + self._ttl_s * (1 - _MARGIN))
@@ -133,7 +131,8 @@ class Lock:
             began = self._now()
             found = self._place.read()
             if found and found.run == self._claim.run:
-                self._claim = found
+                # It was written before, nobody knows when.
+                self._claim, began = found, float("-inf")
                 break
             if found and not found.released_unfinished:
                 self._watch(found)
@@ -248,3 +247,5 @@ class Lock:
             if self._place.swap(found, claim, {}):
                 self._claim = claim
                 self._confirmed(began)
+            elif self._place.WITHDRAWS:
+                self._good_until = 0.0

@@ -17,7 +17,7 @@ from .claim import Claim, claim_marks, claim_of
 class MarkedPlace:
     """``carrier`` finds anew what holds the lock; ``unfinished`` tells whether the provider still works on the machine or its disks."""
 
-    CONFIRMS_BY_WRITING: ClassVar[bool] = False
+    WITHDRAWS: ClassVar[bool] = False
 
     def __init__(self, marks: Marks, carrier: Callable[[], Marked | None], unfinished: Callable[[], bool]) -> None:
         self._marks, self._carrier, self._unfinished = marks, carrier, unfinished
