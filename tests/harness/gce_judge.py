@@ -167,15 +167,15 @@ def _without_reservations(canonical: dict[str, Any]) -> dict[str, Any]:
     return dict(text)
 
 
-def judge_words(log: Sequence[Mapping[str, Any]], result: Result) -> list[str]:
-    """Whether `changed` and `steps` agree with the requests of the run."""
+def judge_words(log: Sequence[Mapping[str, Any]], result: Result, *, unanswered: bool = False) -> list[str]:
+    """Whether `changed` and `steps` agree with the requests of the run; one that was `unanswered` may have been accepted for all it knows."""
     done = accepted(log)
     # Two steps that ask for the same cannot be told apart, and a boot disk is made with the lock on it.
     shared = {"create disks", "lock VM"} if any(step["name"] == "create boot disk" for step in result.value.get("steps", [])) else set()
     wrong = []
     if not result.value.get("changed") and done:
         wrong.append(f"changed is false, but {', '.join(map(str, done[:4]))} was accepted")
-    if result.value.get("changed") and not done:
+    if result.value.get("changed") and not done and not unanswered:
         wrong.append("changed is true, but nothing was accepted")
     for step in result.value.get("steps", []):
         wanted = REQUESTS.get(step["name"]) if step["name"] not in shared else None
