@@ -41,7 +41,8 @@ RESTORE = "r1"
 class Bench(Protocol):
     """A cloud for one test. It has one VM, which runs, has tags, a boot disk and two data disks.
 
-    At least one of the disks goes when the VM is deleted, and at least one stays. What another person does with our own requests needs no method: it is done with a second ``provider``.
+    At least one of the disks goes when the VM is deleted, and at least one stays. What another person does with requests that we have too needs
+    no method: it is done with a second ``provider``.
     """
 
     # The VM, a text in its configuration that is a secret, the choices of the option ``method`` of backups, and a second place.

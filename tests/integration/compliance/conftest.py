@@ -11,10 +11,10 @@ import pytest
 
 from .bench import Bench, Case
 from .gce import GceBench
-from .memory import MemoryBench
+from .memory import LooseMemoryBench, MemoryBench
 
-# Every provider, and the cloud in memory that the engine itself is tested on.
-BENCHES: Mapping[str, type[Bench]] = {"memory": MemoryBench, "gce": GceBench}
+# Every provider, and the cloud in memory that the engine itself is tested on, with and without compare-and-swap.
+BENCHES: Mapping[str, type[Bench]] = {"memory": MemoryBench, "loose": LooseMemoryBench, "gce": GceBench}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -128,9 +128,10 @@ def test_work_on_a_thing_is_found_by_whoever_looks_and_is_none_when_it_has_ended
     machine, others = case.vm, case.another().provider.machines
     case.bench.hold()
     case.provider.machines.stop(machine, discard_volatile=False).send()
+    between = case.vm
     (found,) = others.unfinished([machine.ref, *machine.disks])
     assert list(others.unfinished([case.provider.machines.ref("nobody")])) == []
-    assert case.vm.power not in (Power.ON, Power.OFF)
+    assert between.power is Power.BETWEEN
     case.bench.let_go()
     found.wait()
     assert list(others.unfinished([machine.ref, *machine.disks])) == []
