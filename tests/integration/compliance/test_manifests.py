@@ -99,12 +99,15 @@ def test_manifest_that_is_dropped_is_gone_and_can_be_stored_again(case: Case) ->
     dropping = manifests.drop(key)
     assert dropping
     assert manifests.has(key)
+    assert manifests.get(key) == document
     case.do(dropping)
     assert not manifests.has(key)
     assert manifests.get(key) is None
     assert manifests.kept_for(case.bench.VM) == []
     assert manifests.drop(key) is None
-    case.do(manifests.put(document))
+    putting = manifests.put(document)
+    assert manifests.get(key) is None
+    case.do(putting)
     assert manifests.get(key) == document
 
 
