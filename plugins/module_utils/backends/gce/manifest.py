@@ -201,8 +201,7 @@ class GceManifests:
         if key not in self._known:
             found = self._client.get_instance_template(_template(key))
             items = found.wire.get("properties", {}).get("metadata", {}).get("items", []) if found else []
-            note = next((read_note(item.get("value", "")) for item in items if item.get("key") == _KEY), {})
-            if not note:
+            if not (note := next((read_note(item.get("value", "")) for item in items if item.get("key") == _KEY), {})):
                 return None
             self._known[key] = note
         return self._known[key]
@@ -215,8 +214,7 @@ class GceManifests:
     def drop(self, key: str) -> Change | None:
         wanted, client = all_of({MANIFEST: key}), self._client
         readers = (client.list_snapshots, client.list_images, client.list_machine_images)
-        used: list[bool] = at_once(*[partial(_any, read, wanted) for read in readers])
-        if any(used) or not self.has(key):
+        if any(at_once(*[partial(_any, read, wanted) for read in readers])) or not self.has(key):
             return None
 
         def submit() -> Operation:
