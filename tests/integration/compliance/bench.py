@@ -90,6 +90,15 @@ class Bench(Protocol):
     def run_out(self) -> None:
         """From now on there is no capacity to start a VM."""
 
+    def fail(self) -> None:
+        """From now on changes are accepted, and fail."""
+
+    def lose_answers(self) -> None:
+        """From now on changes are carried out, and no answer comes."""
+
+    def work_again(self) -> None:
+        """Nothing goes wrong any more."""
+
     def deny(self) -> None:
         """From now on all changes are refused, for want of a permission."""
 

@@ -81,6 +81,18 @@ class GceBench:
     def run_out(self) -> None:
         self._bench.control.settings(out_of_stock_zones=[vm_bench.ZONE])
 
+    def fail(self) -> None:
+        self._on_changes("operation", error={"code": "INTERNAL_ERROR", "message": "Internal error."})
+
+    def lose_answers(self) -> None:
+        self._on_changes("drop_after")
+
+    def work_again(self) -> None:
+        self._bench.control.clear_faults()
+
     def deny(self) -> None:
+        self._on_changes("status", status=403, reason="forbidden")
+
+    def _on_changes(self, kind: str, **rule: Any) -> None:
         for method in ("POST", "DELETE"):
-            self._bench.control.add_fault("status", method=method, status=403, reason="forbidden", times=0)
+            self._bench.control.add_fault(kind, method=method, times=0, **rule)

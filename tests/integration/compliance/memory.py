@@ -102,8 +102,20 @@ class MemoryBench:
     def run_out(self) -> None:
         self._fault = lambda event: Fault.SCARCE if event.kind == CHANGE and event.key.startswith("starting") else None
 
+    def fail(self) -> None:
+        self._on_changes(Fault.FAILS)
+
+    def lose_answers(self) -> None:
+        self._on_changes(Fault.LOST)
+
+    def work_again(self) -> None:
+        self._fault = lambda _event: None
+
     def deny(self) -> None:
-        self._fault = lambda event: Fault.REFUSED if event.kind == CHANGE else None
+        self._on_changes(Fault.REFUSED)
+
+    def _on_changes(self, fault: Fault) -> None:
+        self._fault = lambda event: fault if event.kind == CHANGE else None
 
 
 class LooseMemoryBench(MemoryBench):

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, WaitTimeout
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, OutcomeUnknown, ProviderFailure, WaitTimeout
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.manifest import Document, fingerprint
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Power, Way
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import Change, Provider
 
-from .bench import LATER, Case
+from .bench import LATER, RESTORE, Case
 
 OF_MACHINE = ("start", "stop", "build", "remove", "attach", "detach", "securing")
 TAKING_AWAY = ("remove", "detach", "delete a disk", "delete a point")
@@ -146,6 +146,37 @@ def test_work_on_a_disk_is_found(case: Case) -> None:
     case.bench.let_go()
     work.wait()
     assert list(case.provider.machines.unfinished([case.made(planned).ref])) == []
+
+
+def test_work_that_failed_raises_and_leaves_nothing_that_looks_made(case: Case) -> None:
+    planned, saving = case.planned(case.save()), case.saving(moment=LATER)
+    point = case.provider.points.planned(saving)[0]
+    case.bench.fail()
+    for change in (
+        case.provider.disks.create(planned, {}),
+        case.provider.points.create(point, saving.machine),
+        case.provider.machines.stop(case.vm, discard_volatile=False),
+    ):
+        work = change.send()
+        with pytest.raises(ProviderFailure):
+            work.wait()
+    assert not any(disk.ready for disk in case.provider.disks.marked({marks.RESTORE: RESTORE}))
+    assert not any(one.usable for one in case.provider.points.sets(case.bench.VM) if one.moment == LATER)
+    assert case.vm.power is Power.ON
+
+
+def test_change_of_which_no_answer_came_says_so_and_is_not_made_twice(case: Case) -> None:
+    planned = case.planned(case.save())
+    run = case.another()
+    creation = run.provider.disks.create(planned, {})
+    case.bench.lose_answers()
+    with pytest.raises(OutcomeUnknown):
+        creation.send().wait()
+    assert run.provider.acted()
+    case.bench.work_again()
+    run.again(creation)
+    run.again(case.provider.disks.create(planned, {}))
+    assert [disk.ready for disk in case.provider.disks.marked({marks.RESTORE: RESTORE})] == [True]
 
 
 def test_each_target_has_a_deadline_and_a_cancellation_of_its_own(case: Case) -> None:
