@@ -17,7 +17,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import RecoveryError
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import result_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import result_of, with_undo_errors
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Backend, perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
@@ -170,8 +170,7 @@ class Ran:
         """What a user reads."""
         if not self.error:
             return str(self.value.get("message", ""))
-        undo = f" Not everything could be put back: {'; '.join(self.report.undo_errors)}." if self.report.undo_errors else ""
-        return f"{self.error.message}{undo}"
+        return with_undo_errors(self.error.message, self.report.undo_errors)
 
     @property
     def sent(self) -> list[str]:
