@@ -402,6 +402,15 @@ def test_all_backups_are_listed_newest_first_through_the_filters(bench: VmBench)
     assert names(max_objects=1) == [SECOND]
 
 
+def test_manifest_of_many_backups_is_read_once_in_a_list(bench: VmBench) -> None:
+    bench.change_vm(metadata={**bench.vm().get("metadata", {}), "items": [{"key": "large", "value": "x" * 3000}]})
+    for number in range(1, 6):
+        assert bench.backup(f"2026010{number}-000000").ok
+    ran = bench.run("backup", "INSPECT_ALL").ok
+    assert len(ran["backups"]) == 5
+    assert len([path for path in ran.paths if path.startswith("global/instanceTemplates/")]) == 1
+
+
 def test_snapshots_that_are_no_backups_are_not_listed(bench: VmBench) -> None:
     bench.add("snapshots", "by-hand", sourceDisk=bench.url(f"zones/{ZONE}/disks/web-1"), sourceDiskId="1")
     assert bench.run("backup", "INSPECT_ALL").ok["backups"] == []
