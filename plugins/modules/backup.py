@@ -646,7 +646,7 @@ backup:
       type: str
       sample: template
     manifest_fingerprint:
-      description: Sixteen hexadecimal digits that tell one configuration from another.
+      description: Sixteen hexadecimal digits that tell one configuration from another, as far as RV(backup.manifest) shows it.
       returned: with O(provider=gce)
       type: str
       sample: 3d9598ae90b80356

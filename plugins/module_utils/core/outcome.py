@@ -76,6 +76,20 @@ def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> s
     return f"{resource.capitalize()} {plan.verb} successfully{part}{f'. {plan.note}' if plan.note else ''}"
 
 
+def with_undo_errors(message: str, undo_errors: Sequence[str]) -> str:
+    """The message of a failure with what could not be put back. A reason is told once: when the provider is out of reach everything fails for it."""
+    by_reason: dict[str, list[str]] = {}
+    for text in undo_errors:
+        step, _colon, reason = text.rstrip(".").partition(": ")
+        by_reason.setdefault(reason, []).append(step)
+    told = [f"{', '.join(steps)}{_reason(reason, message)}" for reason, steps in by_reason.items()]
+    return f"{message} Not everything could be put back: {'; '.join(told)}." if told else message
+
+
+def _reason(reason: str, message: str) -> str:
+    return f": {'for the same reason' if reason in message else reason}" if reason else ""
+
+
 def result_of(task: Task, outcome: Outcome) -> dict[str, Any]:
     result: dict[str, Any] = {
         "changed": outcome.changed,

@@ -19,7 +19,7 @@ from .errors import MissingLibrary, NotFound, RecoveryError
 from .fleet import perform_all
 from .model import CREATE, INSPECT_ALL, INSPECT_ONE, Record
 from .options import Option, public_parts, secret_values
-from .outcome import Outcome, attempt, message_of, outcome_of_removal, result_of, result_of_many
+from .outcome import Outcome, attempt, message_of, outcome_of_removal, result_of, result_of_many, with_undo_errors
 from .plan import Plan, would_change
 from .secrets import all_forms, environment_secrets, is_too_short
 from .steps import Report, cancel_on_sigterm, run_plan
@@ -211,9 +211,7 @@ def _fail(module: AnsibleModule, resource: str, error: RecoveryError, report: Re
     operation = module.params["operation"]
     target = module.params["name"] or module.params["uid"] or module.params.get("vm_name")
     on = f' "{target}"' if target and operation != INSPECT_ALL else ""
-    message = f"Failed to {attempt(resource, operation)}{on}: {error.message}"
-    if report.undo_errors:
-        message = f"{message} Not everything could be put back: {'; '.join(text.rstrip('.') for text in report.undo_errors)}."
+    message = with_undo_errors(f"Failed to {attempt(resource, operation)}{on}: {error.message}", report.undo_errors)
     # Masked before it is cut: a secret cut in two is masked no more.
     message = str(remove_values(message, module.no_log_values))[:_LONGEST_MESSAGE]
     result: dict[str, Any] = {

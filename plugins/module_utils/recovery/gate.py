@@ -23,8 +23,8 @@ from .provider import Change, Marks, Work
 
 # How long an accepted change may stay invisible to reads, in seconds.
 LAG_S = 60.0
-# How the words of a change begin that deletes something.
-DELETING = "deleting "
+# How the words of a change begin that deletes something, and of one that stops a machine.
+DELETING, STOPPING = "deleting ", "stopping "
 _CONFIRMATIONS = 5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 

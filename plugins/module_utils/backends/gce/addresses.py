@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,10 +74,10 @@ def _request(machine: Machine, address: str) -> Wire:
 
 
 class Addresses:
-    """Reserves what is not reserved yet, in one region."""
+    """Reserves what is not reserved yet, in one region. ``warn`` tells the operator of what stays."""
 
-    def __init__(self, client: GceClient, region: str, vm: str, wanted: Sequence[Reservation]) -> None:
-        self._client, self._region, self._vm, self._wanted = client, region, vm, wanted
+    def __init__(self, client: GceClient, region: str, vm: str, wanted: Sequence[Reservation], warn: Callable[[str], None] = lambda _text: None) -> None:
+        self._client, self._region, self._vm, self._wanted, self._warn = client, region, vm, wanted, warn
 
     def missing(self) -> list[Reservation]:
         """Those that nobody has reserved. Raises Conflict for one that is reserved for another user."""
@@ -115,8 +115,12 @@ class Addresses:
         return at_once(*[partial(self._client.get_address, self._region, one.name) for one in wanted])
 
     def _release(self, gate: Gate) -> None:
-        """Give back what was reserved by us and is used by nobody; what is in use stays reserved, which keeps it."""
-        unused = [found for found in self._named(self._wanted) if found and not found.users and found.description.startswith(_OURS)]
+        """Give back what was reserved by us and is used by nobody; what is in use cannot be given back, and is named."""
+        ours = [found for found in self._named(self._wanted) if found and found.description.startswith(_OURS)]
+        unused = [found for found in ours if not found.users]
+        if len(unused) < len(ours):
+            kept = ", ".join(f"{found.address} ({found.name})" for found in ours if found.users)
+            self._warn(f'These addresses stay reserved, because VM "{self._vm}" uses them: {kept}. Release them when the VM does not need them any more.')
         gate.send_all(
             [
                 change(self._client, f"releasing address {one.address}", f"address {one.name}", partial(self._client.delete_address, self._region, one.name))

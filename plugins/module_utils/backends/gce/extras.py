@@ -130,7 +130,7 @@ class GceExtras:
             wanted = [*(external(machine) if self._task["preserve_external_ip"] else ()), *internal(machine)]
         elif machine is not None and intent.stops and self._task["preserve_external_ip"]:
             wanted = external(machine)
-        return Addresses(self._client, self._region, intent.name, wanted)
+        return Addresses(self._client, self._region, intent.name, wanted, self._task.warn)
 
     def steps(self, intent: Intent, at: Moment, gate: Gate) -> Sequence[Step]:
         if at is Moment.BEFORE_STOP:

@@ -108,12 +108,16 @@ class GceManifests:
     def _fitting(self, model: Wire, document: Document) -> Wire:
         old_zone = str(document.get("zone") or self._zone)
         model = model if old_zone == self._zone else self._moved(model, old_zone)
-        kept = [url for url in model.get("resourcePolicies", ()) if self.policy_exists(url)]
-        gone = [last_part(url) for url in model.get("resourcePolicies", ()) if url not in kept]
-        if gone:
-            self._warn(f"The disks come up without these resource policies (snapshot schedules), which do not exist any more: {', '.join(gone)}.")
+        kept = self._policies_left(model.get("resourcePolicies", ()), "The disks come up")
         rest = {key: value for key, value in model.items() if key != "resourcePolicies"}
         return {**rest, **({"resourcePolicies": kept} if kept else {})}
+
+    def _policies_left(self, urls: Sequence[str], whose: str) -> list[str]:
+        """Those that exist, with a warning about the others."""
+        gone = [last_part(url) for url in urls if not self.policy_exists(url)]
+        if gone:
+            self._warn(f"{whose} without these resource policies (schedules), which do not exist any more: {', '.join(gone)}.")
+        return [url for url in urls if self.policy_exists(url)]
 
     def policy_exists(self, url: str) -> bool:
         """Whether a resource policy is there; each is asked for once."""
@@ -170,7 +174,7 @@ class GceManifests:
         lost = self._not_reserved(document) if changes.strategy is Strategy.GONE else ()
         request = instance_request(document, name, self._zone, disks, changes, lost)
         if not changes.as_before:
-            request["resourcePolicies"] = [url for url in request.get("resourcePolicies", ()) if self.policy_exists(url)]
+            request["resourcePolicies"] = self._policies_left(request.get("resourcePolicies", ()), f'VM "{name}" comes up')
         return {key: value for key, value in request.items() if key != "resourcePolicies" or value}
 
     def _not_reserved(self, document: Document) -> list[str]:

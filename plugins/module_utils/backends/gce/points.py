@@ -324,8 +324,13 @@ def _taken_out_of_use(point: RecoveryPoint, images: Mapping[str, RecoveryPoint])
     replacement = path_of(point.own.wire.get("deprecated", {}).get("replacement", ""))
     by = images.get(replacement)
     begin = _HASHED.sub("", point.name).partition(str(point.marks.get(marks.BACKUP, "-")))[0]
-    superseded = by.created_at > point.created_at if by and by.created_at and point.created_at else _looks_like_ours(last_part(replacement), begin)
+    superseded = _made(by) > _made(point) if by else _looks_like_ours(last_part(replacement), begin)
     return "" if superseded else f"it is {point.own.deprecated}"
+
+
+def _made(point: RecoveryPoint) -> tuple[str, str]:
+    """When it was made; of two in one second the datetime decides."""
+    return point.created_at or "", point.marks.get(marks.BACKUP, "")
 
 
 def _looks_like_ours(name: str, begin: str) -> bool:

@@ -13,7 +13,8 @@ from ...clients.gce.answers import is_out_of_stock
 from ...clients.gce.client import GceClient
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest, RecoveryError
-from ...core.model import CREATE
+from ...core.listing import check_name_filter
+from ...core.model import CREATE, INSPECT_ALL
 from ...core.waiter import Waiter
 from ...recovery.model import Attachment, Machine, Way
 from .connection import connect
@@ -27,6 +28,7 @@ from .marks import GceMarks, check_tags
 from .points import GcePoints
 
 _ZONE = re.compile(r"[a-z]+(-[a-z0-9]+)+-[a-z]")
+_PART_OF_NAME = re.compile(r"[a-z0-9_-]+")
 _KEYS = "disk_encryption_keys"
 
 
@@ -68,6 +70,8 @@ class GceProvider:
         for option in ("zone", "new_zone"):
             if task.options.get(option) and not _ZONE.fullmatch(task[option]):
                 raise InvalidRequest(f'{option}: "{task[option]}" cannot be a zone, which is named as in europe-west1-b.')
+        if operation == INSPECT_ALL:
+            check_name_filter(task["name_filter"], _PART_OF_NAME, 'lower case letters, digits, "-" and "_"')
         if task["vm_name"]:
             check_name("vm_name", task["vm_name"])
         for name in task.options.get("vm_names") or ():

@@ -36,6 +36,7 @@ class Members:
         self._target, self.planned, self._run = target, list(planned), run
         self._begun: list[Work] = []
         self._was_whole = False
+        self._disowned = False
 
     def found(self) -> list[RecoveryPoint | None]:
         """What there is of each. Raises Conflict for a name that something else has."""
@@ -117,6 +118,10 @@ class Members:
             raise Conflict(f"another run takes recovery points of this backup back: {', '.join(condemned)}. Run the task again.")
         return [point for point in found if point]
 
+    def disown(self) -> None:
+        """What was asked for is of disks that the VM does not have any more: it is taken back even when it is whole, because nobody may count on it."""
+        self._disowned = True
+
     def take_back(self) -> None:
         """Delete what this run made. A backup that was whole before stays, and without the lock one that is whole meanwhile: another run may count on it."""
         if self._was_whole:
@@ -125,7 +130,7 @@ class Members:
         if self._target.has_lock:
             wait_for_deletions(self._target, mine, delete_members(self._target, mine))
         else:
-            remove_unless_whole(self._target, mine, lambda: self._is_whole(self.found()))
+            remove_unless_whole(self._target, mine, lambda: not self._disowned and self._is_whole(self.found()))
 
     def _is_whole(self, found: Sequence[RecoveryPoint | None]) -> bool:
         return all(point is not None and point.status == SUCCEEDED for point in found)

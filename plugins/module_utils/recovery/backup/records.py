@@ -22,6 +22,7 @@ def record_of(provider: Provider, backup: BackupSet, *, retired: bool = False) -
 
 def backup_record(provider: Provider, backup: BackupSet, manifest: Document | None, stored_in: str, *, retired: bool = False) -> Record:
     """The same with a given manifest. ``stored_in`` is description, template or none; the manifest's sensitive values are hidden."""
+    shown = without_secrets(manifest, provider.manifests.SENSITIVE) if manifest is not None else {}
     return Record(
         name=backup.name,
         uid=f"{backup.place}/{backup.name}" if backup.members else "",
@@ -42,8 +43,9 @@ def backup_record(provider: Provider, backup: BackupSet, manifest: Document | No
             "unusable_because": backup.unusable,
             "manifest_complete": manifest is not None,
             "manifest_stored_in": stored_in if manifest is not None else "none",
-            "manifest_fingerprint": fingerprint(manifest) if manifest is not None else "",
-            "manifest": without_secrets(manifest, provider.manifests.SENSITIVE) if manifest is not None else {},
+            # Of what is shown: by a digest of the whole, a short password among the hidden values could be found by trying.
+            "manifest_fingerprint": fingerprint(shown) if shown else "",
+            "manifest": shown,
             "vm_retired": retired,
         },
     )

@@ -115,7 +115,11 @@ class BackupSteps:
         """Ask for the recovery points, of the very disks that the VM has at this moment."""
         self._refuse_changes()
         self._members.submit(self._machine)
-        self._refuse_changes()
+        try:
+            self._refuse_changes()
+        except Conflict:
+            self._members.disown()
+            raise
 
     def _refuse_changes(self) -> None:
         """Raises Conflict when a restore, or somebody, has exchanged the disks of the VM since they were read."""
@@ -124,7 +128,9 @@ class BackupSteps:
             raise Conflict(f"{self._target} was deleted or replaced in this moment. Run the task again.")
         claim = claim_of(machine.marks)
         if claim and claim.purpose.startswith(RESTORING):
-            raise LockLost(
+            # Without a lock of its own this run takes its recovery points back all the same.
+            kind = LockLost if self._wanted.locked else Conflict
+            raise kind(
                 f"{self._target} is held by {claim.holder} since a moment ago: a half-restored VM must not become a backup. Run again when it has ended."
             )
         if machine.disks != self._machine.disks:

@@ -114,7 +114,14 @@ class RestoreDisks:
     def remove_new(self, devices: Sequence[Device]) -> None:
         """Delete new disks that are attached nowhere: they hold nothing that their source does not."""
         self._target.settle([device.new.ref for device in devices])
-        self.delete([disk.ref for disk in self.found(devices) if disk and not disk.used_by])
+        self.delete_carrier_last([disk.ref for disk in self.found(devices) if disk and not disk.used_by])
+
+    def delete_carrier_last(self, refs: Sequence[Ref]) -> None:
+        """Delete disks; the one that carries the lock goes last, because nothing more can be sent without it."""
+        carrier = self._target.carrier()
+        last = [ref for ref in refs if carrier is not None and ref == carrier.ref]
+        self.delete([ref for ref in refs if ref not in last])
+        self.delete(last)
 
     def delete(self, refs: Sequence[Ref], check: Callable[[], None] = lambda: None) -> None:
         """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one in use, or what ``check`` does; then none is deleted."""

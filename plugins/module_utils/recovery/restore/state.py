@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...core.errors import RecoveryError
-from ..gate import DELETING
+from ..gate import DELETING, STOPPING
 from ..model import Device, Disk, Machine, Ref
 from ..target import Target
 
@@ -88,12 +88,14 @@ def _other_holder(target: Target) -> str:
 def _unseen(target: Target, devices: Sequence[Device], trouble: RecoveryError) -> str:
     """What is known when nothing can be read any more."""
     sent = target.gate.sent
+    deletions = [what for what in sent if what.startswith(DELETING)]
     texts = [f"How things stand now could not be read: {trouble.message}"]
     texts.append(f"The last change that was accepted: {sent[-1]}." if sent else "No change was accepted.")
+    if not devices and any(what.startswith(STOPPING) for what in sent) and not deletions:
+        texts.append(f"{target} may be stopped. It has its own disks: a backup does not change them.")
     if sent and devices:
         old, new = _names(device.old for device in devices if device.old), _names(device.new.ref for device in devices)
         texts.append(f"{target} may be stopped. Its data is on its disks from before ({old or 'none'}) and on the restored ones ({new}).")
-        deletions = [what for what in sent if what.startswith(DELETING)]
         if deletions:
             texts.append(f"This run had begun with {'; '.join(deletions)}.")
     texts.append("Run the same task again as soon as the provider answers.")

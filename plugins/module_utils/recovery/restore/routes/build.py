@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ....core.errors import Conflict
+from ....core.errors import Conflict, InvalidRequest
 from ....core.plan import Progress, Step
 from ... import marks
 from ...lock.claim import claim_marks
@@ -22,6 +22,10 @@ from .exchange import differences
 
 # The request that builds the VM with these disks; with True as it was before, whatever the task says.
 Request = Callable[[Sequence[Attachment], bool], Any]
+_OTHERWISE = (
+    "The request to build the VM is not accepted as it is: give what it lacks or what is wrong in machine_type, network or subnetwork,"
+    " or restore under another name with a corrected manifest."
+)
 
 
 class Builder:
@@ -43,7 +47,12 @@ class Builder:
 
     def insert_new(self) -> None:
         names = ", ".join(self.disks.new)
-        self._target.patiently(lambda: self.insert(self._after), f"{self._target} does not exist at the moment; its new disks {names} are safe")
+        try:
+            self._target.patiently(lambda: self.insert(self._after), f"{self._target} does not exist at the moment; its new disks {names} are safe")
+        except InvalidRequest as error:
+            # The same request is refused each time.
+            error.message = f"{error.message} {_OTHERWISE}"
+            raise
 
     def insert(self, attachments: Sequence[Attachment], *, as_before: bool = False) -> None:
         """Build the VM under the lock, which the request carries. Raises Conflict when a VM of that name is there that has other disks."""
@@ -81,7 +90,11 @@ class Builder:
     def stopping(self) -> list[Step]:
         """The step that stops the VM again when it is not to run: building it starts it."""
         done: Callable[[], Progress] = lambda: Progress.DONE if self._target.existing().power is Power.OFF else Progress.NO  # noqa: E731
-        return [] if self._start else [Step(STOPPING_NEW, do=self._target.stop, done=done)]
+        return [] if self._start else [Step(STOPPING_NEW, do=self.stop_built, done=done)]
+
+    def stop_built(self) -> None:
+        """Stop the VM that this restore has just built. Its local SSDs were made empty, so nothing is lost with them."""
+        self._target.stop(discard_volatile=bool(self._target.existing().volatile))
 
     def verifying(self) -> Step:
         # What was seen to be restored is not taken back, whatever becomes of the marks.

@@ -16,7 +16,7 @@ from ... import marks
 from ...gate import Gate
 from ...lock.claim import claim_marks
 from ...lock.lock import Lock
-from ...model import Disk, Identity, Machine, Moment, Power, Ref, Strategy
+from ...model import Disk, Identity, Machine, Moment, Power, Strategy
 from ...provider import Intent
 from ...target import Target
 from ..disks import RestoreDisks
@@ -100,9 +100,9 @@ class GiveUp:
             if restore.machine is not None:
                 gone: Callable[[], Progress] = lambda: Progress.NO if target.get() else Progress.DONE  # noqa: E731
                 steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=gone, point_of_no_return=True))
-            steps.append(Step("delete disks", do=partial(self._delete, [disk.ref for disk in restore.new]), point_of_no_return=True))
+            steps.append(Step("delete disks", do=partial(self._disks.delete_carrier_last, [disk.ref for disk in restore.new]), point_of_no_return=True))
         if restore.old:
-            steps.append(Step("delete old disks", do=partial(self._delete, [disk.ref for disk in restore.old]), point_of_no_return=True))
+            steps.append(Step("delete old disks", do=partial(self._disks.delete_carrier_last, [disk.ref for disk in restore.old]), point_of_no_return=True))
         if not self.delete_vm:
             steps.append(Step("remove notes", do=self._forget))
         steps.append(Step(UNLOCKING, do=self._unlock))
@@ -131,13 +131,6 @@ class GiveUp:
         for change in self.target.provider.machines.securing(there):
             self.target.gate.send(change)
         self.target.remove(self.target.existing())
-
-    def _delete(self, refs: Sequence[Ref]) -> None:
-        """Delete disks; the one that carries the lock goes last."""
-        carrier = self.target.carrier()
-        last = [ref for ref in refs if carrier is not None and ref == carrier.ref]
-        self._disks.delete([ref for ref in refs if ref not in last])
-        self._disks.delete(last)
 
     def _forget(self) -> None:
         """Take our marks off the disks that stay: they are the VM's own now. One stays to be found by, until the lock is given up."""

@@ -85,7 +85,9 @@ class ExchangePlanner:
         if current and current.complete and (current.current or not (found or current.new)):
             record = record_of(current)
             return Plan(after=record, why_unchanged=f'Restore "{current.name}" was completed. A new name restores again')
-        if found is None and not (current and current.under_way):
+        # The lock that this run has taken just now does not make it one that an earlier run has begun.
+        half_way = current if current and current.under_way and not (case.under_lock and not case.lock.taken_over) else None
+        if found is None and half_way is None:
             named = ", ".join(one.name for one in case.known if one.name) or "none"
             raise NotFound(f'rollback_of: {case.target} has no restore "{wanted_back}". Its restores: {named}.')
         # Of one that an earlier run has almost gone back from nothing may be left but what that run has recorded as its own.
@@ -97,7 +99,6 @@ class ExchangePlanner:
             plan = give_up_unfinished(case.target, case.lock, before, case.name, case.was_on(), case.task, under_lock=case.under_lock)
             return plan if case.under_lock else replace(plan, replan=self._again, replan_after=LOCKING)
         looks: Looks = []
-        half_way = current if current and current.under_way else None
         devices = self._assembly.devices(lambda: DevicePlanner(case.task, case.target, identity).of_rollback(before, machine, half_way, case.known), looks)
         if not devices and not looks:
             record = record_of(current) if current else record_of(replace(before, name=case.name))

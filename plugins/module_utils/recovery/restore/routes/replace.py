@@ -129,7 +129,7 @@ class Replace:
             self.builder.insert([device.before for device in self.builder.devices if device.old], as_before=True)
             self.target.start()
             if not self.wanted.was_on:
-                self.target.stop()
+                self.builder.stop_built()
 
     def _insert_new(self) -> None:
         try:

@@ -16,6 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, MissingLibrary, OutcomeUnknown, ProviderFailure
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import with_undo_errors
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import run
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 
@@ -191,6 +192,18 @@ def test_what_could_not_be_put_back_is_in_the_message(controller: Controller, mo
     ended = controller.run({"fake": backend}, operation=CREATE, name="one")
     assert ended.result["msg"] == 'Failed to create restore "one": taken Not everything could be put back: attach: still in use.'
     assert ended.result["steps"] == [{"name": "attach", "status": "not undone"}, {"name": "start", "status": "failed"}]
+
+
+def test_reason_for_which_everything_fails_is_told_once() -> None:
+    """The provider is out of reach, and so each undo fails in the same words."""
+    gone, used = "create disks: the network is gone.", "attach: it is in use."
+    assert with_undo_errors("the network is gone.", [gone, used, "releasing the lock: the network is gone."]) == (
+        "the network is gone. Not everything could be put back: create disks, releasing the lock: for the same reason; attach: it is in use."
+    )
+    assert with_undo_errors("it failed.", ["the lock is lost; this run stops here."]) == (
+        "it failed. Not everything could be put back: the lock is lost; this run stops here."
+    )
+    assert with_undo_errors("it failed.", []) == "it failed."
 
 
 def test_missing_library_is_named_with_its_traceback(controller: Controller) -> None:

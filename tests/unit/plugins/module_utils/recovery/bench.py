@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import steps as core_steps
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import RecoveryError
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import result_of
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import result_of, with_undo_errors
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Backend, perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
@@ -131,7 +132,9 @@ def at_work(process: Process, *, inline: bool) -> Iterator[None]:
         setattr(module, name, own)
     WORKING.append(process)
     try:
-        yield
+        # A process that is paused within a request has a check of its own, which is none of this one's.
+        with guarded(lambda: None):
+            yield
     finally:
         WORKING.remove(process)
         for module, name, former in before:
@@ -173,8 +176,7 @@ class Ran:
         """What a user reads."""
         if not self.error:
             return str(self.value.get("message", ""))
-        undo = f" Not everything could be put back: {'; '.join(self.report.undo_errors)}." if self.report.undo_errors else ""
-        return f"{self.error.message}{undo}"
+        return with_undo_errors(self.error.message, self.report.undo_errors)
 
     @property
     def sent(self) -> list[str]:

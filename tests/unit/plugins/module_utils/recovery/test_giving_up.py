@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Power
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Power
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench, Ran
 from tests.unit.plugins.module_utils.recovery.cloud import Fault, Script
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import at, contents_kept, copied, restored
+from tests.unit.plugins.module_utils.recovery.routes import at, contents_kept, copied, lost, restored
 
 
 def give_up_copy(bench: Bench, script: Script = lambda _event: None) -> Ran:
@@ -58,3 +58,15 @@ def test_vm_can_be_restored_after_a_deletion_that_could_not_unlock_it(number: in
     ran = bench.restore(name="r9").ok
     assert wrongs(ran, bench) == []
     assert bench.vm.power is Power.ON
+
+
+@pytest.mark.parametrize("duration_s", [0.0, 1.0])
+def test_undo_of_a_vm_that_could_not_be_built_deletes_the_disk_with_the_lock_last(duration_s: float) -> None:
+    """Without it the other disks could not be deleted any more: nothing is changed without the lock."""
+    bench = lost()
+    bench.cloud.operation_s = duration_s
+    ran = bench.restore(script=at("building VM", Fault.REFUSED))
+    assert ran.error is not None
+    assert ran.report.undo_errors == []
+    assert bench.every(Disk) == {}
+    assert [what for what in ran.sent if what.startswith("deleting disk")][-1].startswith("deleting disk web-boot")

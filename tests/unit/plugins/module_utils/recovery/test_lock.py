@@ -1,23 +1,31 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock: got by compare-and-swap, renewed while it is held, taken over only from the dead, lost without harm."""
+"""The lock: taken by compare-and-swap, a lease by the clock of its run, renewed while it is held, taken over only from the dead, lost without harm."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock import Claim, Lock, LockLost, parse_claim
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import Claim, claim_marks, claim_of, parse_claim
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import LeaseExpired, Lock, LockLost
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.place import MarkedPlace
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Marked
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import Change
 
 from tests.unit.fakes import PATIENCE_S, FakeClock
 
 TTL_S = 120.0
+# A request needs time to arrive, so the last part of the time to live is not relied on.
+GOOD_S = 0.8 * TTL_S
 PURPOSE = "restore_r1"
 OTHER = Claim("other", PURPOSE, was_running=True, epoch=7)
 
@@ -25,10 +33,13 @@ OTHER = Claim("other", PURPOSE, was_running=True, epoch=7)
 class Place:
     """A place for a claim in memory. ``before_read`` and ``before_swap`` are called with the number of the call, and may change or raise."""
 
+    WITHDRAWS: ClassVar[bool] = False
+
     def __init__(self, claim: Claim | None = None) -> None:
         self.claim = claim
         self.reads = self.swaps = 0
         self.written: list[Claim | None] = []
+        self.marks: dict[str, str | None] = {}
         self.is_busy = False
         self.before_read: Callable[[int], None] = lambda _number: None
         self.before_swap: Callable[[int], None] = lambda _number: None
@@ -40,13 +51,14 @@ class Place:
         self.before_read(self.reads)
         return self.claim
 
-    def swap(self, expected: Claim | None, claim: Claim | None) -> bool:
+    def swap(self, expected: Claim | None, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
         with self._turn:
             self.swaps += 1
             self.before_swap(self.swaps)
             if (self.claim.text if self.claim else None) != (expected.text if expected else None):
                 return False
             self.claim = claim
+            self.marks.update(more)
             self.written.append(claim)
             self.after_swap(self.swaps)
             return True
@@ -55,10 +67,17 @@ class Place:
         return self.is_busy
 
 
+class WithdrawingPlace(Place):
+    """One that has given the lock up when a renewal fails."""
+
+    WITHDRAWS: ClassVar[bool] = True
+
+
 @contextmanager
 def locked(place: Place, *, ttl_s: float = TTL_S, clock: FakeClock | None = None, timeout_s: float = 3600.0, may_follow: bool = True) -> Iterator[Lock]:
-    """A lock whose thread has ended afterwards."""
-    lock = Lock(place, PURPOSE, ttl_s, (clock or FakeClock()).waiter(timeout_s), lambda _claim: may_follow)
+    """A lock by the fake clock, whose thread has ended afterwards."""
+    clock = clock or FakeClock()
+    lock = Lock(place, PURPOSE, ttl_s, clock.waiter(timeout_s), lambda _claim: may_follow, now=clock)
     try:
         yield lock
     finally:
@@ -72,7 +91,7 @@ def eventually(look: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-# The label
+# The claim as marks
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -84,7 +103,7 @@ def test_claim_is_read_as_it_was_written(running: bool) -> None:
 @pytest.mark.parametrize("text", ["", "abc", "abc-", "abc-x", "abc-r-many", "abc-r-1-2"])
 def test_unreadable_claim_is_a_holder_of_a_vm_that_ran(text: str) -> None:
     claim = parse_claim(text, PURPOSE)
-    assert (claim.was_running, claim.epoch, claim.left_orderly) == (True, 0, False)
+    assert (claim.was_running, claim.epoch, claim.released_unfinished) == (True, 0, False)
 
 
 def test_claim_is_a_legal_label() -> None:
@@ -92,6 +111,39 @@ def test_claim_is_a_legal_label() -> None:
         text = lock.acquire(True).text
     assert len(text) <= 63
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_claim_among_marks_is_read_as_it_was_written(running: bool) -> None:
+    claim = Claim("abc123", PURPOSE, running, 12)
+    assert claim_of({**{key: value or "" for key, value in claim_marks(claim).items()}, "vm": "web"}) == claim
+
+
+def test_removal_takes_all_marks_of_a_claim_away() -> None:
+    assert claim_marks(None) == dict.fromkeys(claim_marks(OTHER))
+
+
+def test_there_is_no_claim_among_other_marks() -> None:
+    assert claim_of({"vm": "web"}) is None
+
+
+def test_what_a_takeover_needs_to_know_is_not_kept_in_the_lock_alone() -> None:
+    """Somebody may remove the lock's own mark by hand."""
+    assert claim_marks(replace(OTHER, was_running=True))[marks.WAS] == marks.ON
+    assert claim_marks(replace(OTHER, was_running=False))[marks.WAS] == marks.OFF
+
+
+@pytest.mark.parametrize(
+    ("purpose", "words"),
+    [("restore_r1", 'the restore "r1"'), ("backup_20260101-000000", "the backup 20260101-000000"), ("giveup_r1", 'the deletion of the restore "r1"')],
+)
+def test_claim_names_its_task_in_words(purpose: str, words: str) -> None:
+    assert Claim("abc", purpose, was_running=True).holder == f"{words} (run abc)"
+    assert Claim("abc", purpose, was_running=True).released().holder == f"{words}, which ended unfinished"
+
+
+def test_claim_without_a_purpose_is_of_an_unknown_task() -> None:
+    assert Claim("abc", "", was_running=True).task == "an unknown task"
 
 
 # Getting it
@@ -130,7 +182,7 @@ def test_swap_that_another_run_won_ends_in_conflict_with_it_alive() -> None:
     place.before_swap = lose
     clock = FakeClock()
     place.before_read = lambda number: setattr(place, "claim", replace(OTHER, epoch=number)) if number > 1 else None
-    with locked(place, clock=clock) as lock, pytest.raises(LockLost, match=r"the run other for restore_r1 is alive"):
+    with locked(place, clock=clock) as lock, pytest.raises(LockLost, match=r"the run other for the restore \"r1\" is alive"):
         lock.acquire(True)
     assert place.written == []
 
@@ -140,7 +192,7 @@ def test_swap_that_was_lost_to_other_labels_is_tried_again() -> None:
     place = Place()
     refusals = [False, False, True]
     swap = place.swap
-    place.swap = lambda expected, claim: refusals.pop(0) and swap(expected, claim)  # type: ignore[method-assign]
+    place.swap = lambda expected, claim, more: refusals.pop(0) and swap(expected, claim, more)  # type: ignore[method-assign]
     with locked(place) as lock:
         lock.acquire(True)
         assert lock.held
@@ -208,7 +260,7 @@ def test_holder_is_not_taken_over_while_the_provider_is_busy_with_its_work() -> 
 def test_holder_that_renews_meanwhile_is_alive(at_look: int) -> None:
     place = Place(OTHER)
     place.before_read = lambda number: setattr(place, "claim", replace(OTHER, epoch=8)) if number == at_look else None
-    with locked(place) as lock, pytest.raises(Conflict, match="the run other for restore_r1 is alive: it has renewed it. Nothing was changed"):
+    with locked(place) as lock, pytest.raises(Conflict, match='the run other for the restore "r1" is alive: it has renewed it. This run changed nothing'):
         lock.acquire(True)
     assert (place.written, lock.held) == ([], False)
 
@@ -223,7 +275,7 @@ def test_holder_that_releases_meanwhile_has_changed_what_was_planned_on() -> Non
 
 def test_holder_for_something_else_is_a_conflict_at_once_that_names_it() -> None:
     clock = FakeClock()
-    with locked(Place(OTHER), clock=clock, may_follow=False) as lock, pytest.raises(Conflict, match="the run other for restore_r1 holds it"):
+    with locked(Place(OTHER), clock=clock, may_follow=False) as lock, pytest.raises(Conflict, match='the run other for the restore "r1" holds it'):
         lock.acquire(True)
     assert clock.pauses == []
 
@@ -234,7 +286,7 @@ def test_deadline_that_passes_while_watching_is_a_conflict() -> None:
     assert not lock.held
 
 
-def test_claim_that_was_left_orderly_is_followed_at_once() -> None:
+def test_claim_that_was_released_unfinished_is_followed_at_once() -> None:
     place, clock = Place(replace(OTHER, run="free")), FakeClock()
     with locked(place, clock=clock) as lock:
         claim = lock.acquire(was_running=False)
@@ -242,9 +294,9 @@ def test_claim_that_was_left_orderly_is_followed_at_once() -> None:
     assert (claim.was_running, claim.epoch) == (True, 8)
 
 
-def test_claim_left_orderly_for_something_else_is_a_conflict() -> None:
+def test_claim_released_unfinished_for_something_else_is_a_conflict() -> None:
     place = Place(replace(OTHER, run="free"))
-    with locked(place, may_follow=False) as lock, pytest.raises(Conflict, match="ended without finishing it"):
+    with locked(place, may_follow=False) as lock, pytest.raises(Conflict, match="did not finish its work"):
         lock.acquire(True)
     assert place.written == []
 
@@ -294,19 +346,20 @@ def test_failed_renewal_is_tried_again_and_ends_nothing() -> None:
     with locked(place, ttl_s=0.03) as lock:
         lock.acquire(True)
         eventually(lambda: len(place.written) >= 3)
-        lock.check()
+        lock.confirm()
         assert lock.held
 
 
-def test_nothing_is_renewed_while_the_vm_is_being_changed() -> None:
+def test_renewal_waits_for_a_short_change_and_goes_beside_a_long_one() -> None:
+    """Half of its time to live passes before a change is not waited for any longer."""
     place = Place()
-    with locked(place, ttl_s=0.03) as lock:
-        lock.acquire(True)
+    at: list[float] = []
+    place.after_swap = lambda _number: at.append(time.monotonic())
+    with locked(place, ttl_s=0.15) as lock:
         with lock.turn:
-            before = len(place.written)
-            time.sleep(0.1)
-            assert len(place.written) == before
-        eventually(lambda: len(place.written) > before)
+            lock.acquire(True)
+            eventually(lambda: len(at) >= 2)
+        assert at[1] - at[0] >= 0.074
 
 
 def test_renewal_does_not_take_back_a_lock_that_was_taken_over() -> None:
@@ -331,25 +384,189 @@ def test_nothing_is_renewed_any_more_after_the_end() -> None:
         assert place.swaps == before
 
 
+# The lease
+
+
+@contextmanager
+def held(place: Place, clock: FakeClock, **given: Any) -> Iterator[Lock]:
+    with locked(place, clock=clock, **given) as lock:
+        lock.acquire(True)
+        yield lock
+
+
+def test_lock_is_good_for_its_time_to_live_less_a_margin() -> None:
+    clock = FakeClock()
+    with held(Place(), clock) as lock:
+        clock.now += GOOD_S - 0.1
+        lock.require()
+        clock.now += 0.2
+        assert not lock.fresh
+        with pytest.raises(LeaseExpired, match="nothing was sent"):
+            lock.require()
+
+
+def test_lock_that_was_never_taken_is_not_good() -> None:
+    with locked(Place()) as lock, pytest.raises(LeaseExpired):
+        lock.require()
+
+
+def test_lock_counts_from_before_its_request_left() -> None:
+    """The answer took a minute: the others count from an earlier moment than our answer."""
+    place, clock = Place(), FakeClock()
+    place.before_swap = lambda _number: setattr(clock, "now", clock.now + 60)
+    with held(place, clock) as lock:
+        clock.now += GOOD_S - 61
+        lock.require()
+        clock.now += 2
+        assert not lock.fresh
+
+
+def test_look_does_not_prolong_the_lock() -> None:
+    """Whoever watches the lock counts from what was written last, not from what its holder has read."""
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        clock.now += GOOD_S - 1
+        lock.confirm()
+        lock.confirm_by(place.claim)
+        assert len(place.written) == 1
+        clock.now += 2
+        assert not lock.fresh
+
+
+def test_confirmation_renews_what_is_due() -> None:
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        clock.now += GOOD_S + 1
+        lock.confirm()
+        lock.require()
+        assert [claim.epoch for claim in place.written if claim] == [0, 1]
+        clock.now += GOOD_S - 1
+        lock.require()
+
+
+def test_confirmation_of_a_fresh_lock_writes_nothing() -> None:
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        lock.confirm()
+        assert len(place.written) == 1
+
+
+def test_lock_whose_renewal_was_refused_is_not_relied_on() -> None:
+    """Somebody else writes marks all the time: the lock is still ours, but nobody sees it renewed."""
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        place.swap = lambda _expected, _claim, _more: False  # type: ignore[method-assign]
+        clock.now += GOOD_S + 1
+        lock.confirm()
+        with pytest.raises(LeaseExpired):
+            lock.require()
+
+
+def test_run_that_was_paused_finds_its_lock_taken_over() -> None:
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        clock.now += TTL_S + 1
+        place.claim = OTHER
+        with pytest.raises(LeaseExpired):
+            lock.require()
+        with pytest.raises(LockLost, match=r'taken over by the restore "r1" \(run other\); this run stops here'):
+            lock.confirm()
+        assert place.claim == OTHER
+
+
+def test_expired_lease_is_no_lost_lock() -> None:
+    """Whoever sends confirms the lock and tries again; the others undo nothing."""
+    assert not issubclass(LeaseExpired, LockLost)
+    assert LeaseExpired("x").kind == "Conflict"
+
+
+def test_refused_renewal_of_a_place_that_withdraws_ends_the_lease_at_once() -> None:
+    """Without compare-and-swap a renewal that fails has given the lock up: another run may hold it from now on."""
+    place, clock = WithdrawingPlace(), FakeClock()
+    with held(place, clock) as lock:
+        place.swap = lambda _expected, _claim, _more: False  # type: ignore[method-assign]
+        lock._renew()
+        with pytest.raises(LeaseExpired):
+            lock.require()
+
+
+def test_refused_renewal_of_another_place_leaves_the_lease_as_it_was() -> None:
+    place, clock = Place(), FakeClock()
+    with held(place, clock) as lock:
+        place.swap = lambda _expected, _claim, _more: False  # type: ignore[method-assign]
+        lock._renew()
+        lock.require()
+
+
+def test_own_claim_of_unknown_age_is_renewed_before_it_is_relied_on() -> None:
+    """The answer to the request that wrote it was lost."""
+    place = Place()
+    with locked(place) as lock:
+        place.claim = lock.claim
+        lock.acquire(True)
+        assert not lock.fresh
+        lock.confirm()
+        lock.require()
+
+
 # Seeing whether it is still ours
 
 
-def test_check_passes_while_the_lock_is_ours_whatever_its_epoch() -> None:
+def test_lock_is_confirmed_while_it_is_ours_whatever_its_epoch() -> None:
     place = Place()
     with locked(place) as lock:
         lock.acquire(True)
         place.claim = replace(lock.claim, epoch=99)
-        lock.check()
+        lock.confirm()
+        lock.confirm_by(place.claim)
 
 
-@pytest.mark.parametrize(("found", "words"), [(OTHER, "the run other for restore_r1"), (None, "someone who removed it")])
+@pytest.mark.parametrize(("found", "words"), [(OTHER, r'taken over by the restore "r1" \(run other\)'), (None, "removed by somebody")])
 def test_lock_that_others_have_is_lost(found: Claim | None, words: str) -> None:
     place = Place()
     with locked(place) as lock:
         lock.acquire(True)
         place.claim = found
-        with pytest.raises(LockLost, match=f"taken over by {words}; this run stops here"):
-            lock.check()
+        with pytest.raises(LockLost, match=f"{words}; this run stops here"):
+            lock.confirm()
+        with pytest.raises(LockLost, match=words):
+            lock.confirm_by(found)
+
+
+# What was noted about the machine
+
+
+def test_correction_notes_that_the_machine_ran_after_all() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(was_running=False)
+        lock.correct(was_running=True)
+        assert place.claim == lock.claim
+        assert (lock.claim.was_running, lock.claim.epoch) == (True, 1)
+
+
+def test_correction_of_what_is_right_writes_nothing() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(was_running=False)
+        lock.correct(was_running=False)
+    assert place.swaps == 1
+
+
+def test_lock_that_is_made_with_its_place_is_found_to_be_ours() -> None:
+    """The request that makes the disk writes the claim; there was no place for it before."""
+    place = Place()
+    with locked(place) as lock:
+        place.claim = lock.made_with(was_running=True)
+        assert lock.acquire(was_running=False) == place.claim
+        assert (lock.held, lock.taken_over, lock.claim.was_running, place.swaps) == (True, False, True, 0)
+
+
+@pytest.mark.parametrize(("before", "taken_over"), [(None, False), (OTHER, True), (replace(OTHER, run="free"), True)])
+def test_lock_tells_whether_an_earlier_run_had_it(before: Claim | None, taken_over: bool) -> None:
+    with locked(Place(before)) as lock:
+        lock.acquire(True)
+        assert lock.taken_over is taken_over
 
 
 # Giving it up
@@ -364,18 +581,77 @@ def test_release_removes_the_claim() -> None:
     assert not lock.held
 
 
+def test_marks_that_go_with_the_lock_are_set_in_the_same_request() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(True)
+        lock.release({"kept": "yes"})
+    assert (place.claim, place.marks, place.swaps) == (None, {"kept": "yes"}, 2)
+
+
+def test_marks_that_could_not_be_set_with_a_lost_lock_are_an_error() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(True)
+        place.claim = OTHER
+        with pytest.raises(LockLost, match="another run has taken the lock over in the end"):
+            lock.release({"kept": "yes"})
+    assert (place.claim, place.marks) == (OTHER, {})
+
+
+def test_lock_that_was_free_is_given_back_free() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(True)
+        lock.give_back()
+    assert place.claim is None
+
+
+def test_lock_that_was_taken_over_is_given_back_unfinished() -> None:
+    """The work of the earlier run is still unfinished, and so is what it noted about the machine."""
+    place = Place(OTHER)
+    with locked(place) as lock:
+        lock.acquire(was_running=False)
+        lock.give_back()
+    assert place.claim is not None
+    assert (place.claim.released_unfinished, place.claim.was_running, place.claim.purpose) == (True, True, PURPOSE)
+
+
+def test_lock_whose_place_is_gone_is_not_looked_for() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(True)
+        reads = place.reads
+        lock.gone()
+        lock.release()
+        assert (lock.held, place.reads) == (False, reads)
+
+
+def test_place_that_was_deleted_meanwhile_ends_the_lock() -> None:
+    place = Place()
+    with locked(place) as lock:
+        lock.acquire(True)
+
+        def fail(_number: int) -> None:
+            raise NotFound("neither the VM nor its disk exists")
+
+        place.before_read = fail
+        lock.release()
+        assert not lock.held
+
+
 def test_abandoned_lock_says_so_and_keeps_what_was_noted() -> None:
     place = Place()
     with locked(place) as lock:
         lock.acquire(was_running=True)
         lock.abandon()
     assert place.claim is not None
-    assert place.claim.left_orderly
+    assert place.claim.released_unfinished
     assert (place.claim.purpose, place.claim.was_running) == (PURPOSE, True)
     assert not lock.held
 
 
-@pytest.mark.parametrize("end", [Lock.release, Lock.abandon])
+@pytest.mark.parametrize("end", [Lock.release, Lock.abandon, Lock.give_back])
 def test_lock_of_another_run_is_not_given_up(end: Callable[[Lock], None]) -> None:
     place = Place()
     with locked(place) as lock:
@@ -385,7 +661,7 @@ def test_lock_of_another_run_is_not_given_up(end: Callable[[Lock], None]) -> Non
     assert place.claim == OTHER
 
 
-@pytest.mark.parametrize("end", [Lock.release, Lock.abandon])
+@pytest.mark.parametrize("end", [Lock.release, Lock.abandon, Lock.give_back])
 def test_lock_that_was_never_held_is_not_given_up(end: Callable[[Lock], None]) -> None:
     place = Place(OTHER)
     with locked(place) as lock:
@@ -423,3 +699,80 @@ def test_released_lock_may_be_acquired_again_by_another_run() -> None:
     with locked(place) as second:
         second.acquire(False)
         assert place.claim == second.claim
+
+
+# Among the marks of a machine
+
+
+class Marks:
+    """The marks of one machine, with a version that each write needs."""
+
+    def __init__(self) -> None:
+        self.there: Marked | None = Marked("vm", "web", "1", {"vm": "web"}, {"team": "shop"}, "0")
+        self.refusal: RecoveryError | None = None
+
+    def write(self, found: Marked, changes: Mapping[str, str | None]) -> Change:
+        return Change("marking web", "vm", lambda: self._write(found, changes))
+
+    def _write(self, found: Marked, changes: Mapping[str, str | None]) -> Marks:
+        if self.refusal:
+            raise self.refusal
+        self.there = replace(found, marks=marks.merged(found.marks, changes), version=f"{found.version}1")
+        return self
+
+    def wait(self) -> None: ...
+
+    @staticmethod
+    def is_stale(error: RecoveryError) -> bool:
+        return error.code == "stale"
+
+
+def marked_place(store: Any, *, busy: bool = False) -> MarkedPlace:
+    return MarkedPlace(store, lambda: store.there, lambda: busy)
+
+
+def test_claim_is_written_beside_the_other_marks() -> None:
+    store = Marks()
+    place = marked_place(store)
+    assert place.read() is None
+    assert place.swap(None, OTHER, {"kept": "yes"})
+    assert place.read() == OTHER
+    assert store.there
+    assert (store.there.marks["vm"], store.there.marks["kept"]) == ("web", "yes")
+    assert place.swap(OTHER, None, {"kept": None})
+    assert store.there.marks == {"vm": "web"}
+
+
+def test_claim_is_not_written_over_another_one_than_expected() -> None:
+    store = Marks()
+    place = marked_place(store)
+    place.swap(None, OTHER, {})
+    before = store.there
+    for expected in (None, replace(OTHER, epoch=6), replace(OTHER, run="third")):
+        assert not place.swap(expected, Claim("me", PURPOSE, was_running=True), {})
+    assert store.there is before
+
+
+def test_write_that_came_too_late_is_no_error() -> None:
+    store = Marks()
+    store.refusal = Conflict("it was changed since it was read", code="stale")
+    assert not marked_place(store).swap(None, OTHER, {})
+
+
+def test_other_refusal_of_the_claim_is_an_error() -> None:
+    store = Marks()
+    store.refusal = ProviderFailure("HTTP 503")
+    with pytest.raises(ProviderFailure):
+        marked_place(store).swap(None, OTHER, {})
+
+
+def test_place_without_a_carrier_is_not_found() -> None:
+    store = Marks()
+    store.there = None
+    with pytest.raises(NotFound, match="neither the VM nor the disk"):
+        marked_place(store).read()
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_place_is_busy_while_the_provider_is(busy: bool) -> None:
+    assert marked_place(Marks(), busy=busy).busy() is busy

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import InvalidRequest
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import manifest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.manifest import (
     VERSION,
     checked,
@@ -121,14 +123,26 @@ def test_written_file_is_read_back(tmp_path: Path) -> None:
     assert read_file(write_file(str(tmp_path), "web-1", DOCUMENT)) == DOCUMENT
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [("{", "holds no JSON"), ("[]", "is no manifest"), ('{"version": 2, "instance": {}}', "is no manifest"), ('{"version": 1}', "is no manifest")],
-)
-def test_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str, why: str) -> None:
+@pytest.mark.parametrize("text", ["{", "", "version: 1", "[" * 100_000])
+def test_file_that_holds_no_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.json").write_text(text)
-    with pytest.raises(InvalidRequest, match=f"manifest_file.*{why}"):
+    with pytest.raises(InvalidRequest, match=r"manifest_file: .* holds no JSON"):
         read_file(str(tmp_path / "m.json"))
+
+
+def test_what_a_file_holds_is_not_checked_while_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("[]")
+    assert read_file(str(tmp_path / "m.json")) == []
+
+
+def test_link_that_somebody_has_put_in_the_way_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of the part file cannot be guessed; if it is there all the same, it is not written to."""
+    monkeypatch.setattr(manifest.secrets, "token_hex", lambda _size: "guessed")
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / ".web-1.json.guessed").symlink_to(tmp_path / "precious")
+    with pytest.raises(InvalidRequest, match="manifest_dir: .*cannot be written"):
+        write_file(str(tmp_path), "web-1", DOCUMENT)
+    assert (tmp_path / "precious").read_text() == "mine"
 
 
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -142,7 +156,60 @@ def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_file(str(tmp_path / "absent.json"))
 
 
-def test_manifest_in_an_option_is_checked_under_its_name() -> None:
-    assert checked("manifest", DOCUMENT) is DOCUMENT
-    with pytest.raises(InvalidRequest, match="manifest is no manifest"):
-        checked("manifest", {"instance": {}})
+# Whether it is one of ours
+
+
+def nothing_wrong(_document: manifest.Document) -> str:
+    return ""
+
+
+def nested(depth: int) -> Any:
+    value: Any = "deep"
+    for _level in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+def test_manifest_is_given_back_as_it_came() -> None:
+    assert checked("manifest", DOCUMENT, nothing_wrong) is DOCUMENT
+
+
+@pytest.mark.parametrize("option", ["manifest", "manifest_file"])
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ([], 'it must have "version": 1'),
+        (None, 'it must have "version": 1'),
+        ("text", 'it must have "version": 1'),
+        ({}, 'it must have "version": 1'),
+        ({"version": 2}, 'it must have "version": 1, not 2'),
+        ({"version": "1"}, "it must have \"version\": 1, not '1'"),
+        ({**DOCUMENT, "vm": 7}, "vm, zone, uid and provider must be texts"),
+        ({**DOCUMENT, "zone": ["z"]}, "vm, zone, uid and provider must be texts"),
+        ({**DOCUMENT, "uid": None}, "vm, zone, uid and provider must be texts"),
+        ({**DOCUMENT, "deep": nested(30)}, "it is nested more than 40 levels deep"),
+        ({**DOCUMENT, "deep": nested(100_000)}, "it is nested more than 40 levels deep"),
+    ],
+)
+def test_document_that_is_no_manifest_is_refused_under_the_name_of_its_option(option: str, document: Any, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{option} is no manifest: {re.escape(why)}"):
+        checked(option, document, nothing_wrong)
+
+
+def test_document_as_deep_as_configurations_get_is_taken() -> None:
+    assert checked("manifest", {**DOCUMENT, "deep": nested(10)}, nothing_wrong)
+
+
+def test_provider_says_what_is_wrong_with_its_part() -> None:
+    with pytest.raises(InvalidRequest, match="manifest is no manifest: instance must be an object, as the file that backup writes"):
+        checked("manifest", DOCUMENT, lambda _document: "instance must be an object")
+
+
+def test_provider_is_asked_only_about_what_is_a_manifest() -> None:
+    """It need not be prepared for anything else."""
+
+    def broken(_document: manifest.Document) -> str:
+        raise AssertionError("it was asked")
+
+    with pytest.raises(InvalidRequest):
+        checked("manifest", [], broken)

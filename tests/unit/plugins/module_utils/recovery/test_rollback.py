@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Power
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench
 from tests.unit.plugins.module_utils.recovery.cloud import Fault
-from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import at, gone_back, killed_before_the_stop, killed_half_way, lost, middle_restore_given_up, restored
+from tests.unit.plugins.module_utils.recovery.judge import differences, state_of, wrongs
+from tests.unit.plugins.module_utils.recovery.routes import (
+    at,
+    gone_back,
+    killed_before_the_stop,
+    killed_half_way,
+    lost,
+    middle_restore_given_up,
+    replaced,
+    restored,
+    restored_twice,
+    saved,
+)
 
 
 def kept_by(bench: Bench, restore: str) -> list[str]:
@@ -105,3 +116,68 @@ def test_giving_up_an_unfinished_restore_is_finished_when_only_the_lock_was_left
     assert not bench.restore(rollback_of="r1", script=at("marking web", Fault.REFUSED, number=5)).succeeded
     assert bench.restore(rollback_of="r1").ok
     assert bench.restore(name="r9").ok
+
+
+# Any state whose disks are kept
+
+
+@pytest.mark.parametrize("order", [["r1", "r2", "rollback-of-r1"], ["r2", "r1"], ["r1", "rollback-of-r1", "r2"], ["r2", "rollback-of-r2", "r1"]])
+def test_every_state_of_a_chain_can_be_gone_back_to_in_any_order(order: list[str]) -> None:
+    """Each rollback says first, by its check, whether it can, and what it says is so."""
+    bench = restored_twice()
+    held = {"r1": "two", "r2": "three"}
+    content = "four"
+    for number, name in enumerate(order):
+        assert bench.restore(rollback_of=name, check=True).ok.changed
+        ran = bench.restore(rollback_of=name).ok
+        assert wrongs(ran, bench) == []
+        assert set(bench.contents().values()) == {held[name]}
+        held[ran["restore"]["name"]], content = content, f"written {number}"
+        assert bench.vm.power is Power.ON
+        bench.write(content)
+
+
+def test_later_rollback_of_a_state_that_was_gone_back_to_before_does_not_say_that_it_was_completed() -> None:
+    """The VM has moved on to other disks since."""
+    bench = restored_twice()
+    assert bench.restore(rollback_of="r1").ok
+    assert bench.restore(name="r3").ok
+    ran = bench.restore(rollback_of="r1").ok
+    assert ran.changed
+    assert set(bench.contents().values()) == {"two"}
+    assert wrongs(ran, bench) == []
+
+
+def test_only_copy_of_what_was_written_between_two_restores_is_named_before_it_is_deleted() -> None:
+    bench = restored()
+    assert bench.restore(rollback_of="r1").ok
+    kept = sorted(ref.rpartition("/")[2] for ref in kept_by(bench, "rollback-of-r1"))
+    check = bench.give_up("rollback-of-r1", check=True).ok
+    assert all(f"disk {name}" in check.message for name in kept)
+    assert check.sent == []
+    bench.cloud.may_go = lambda cloud, ref: cloud.things[ref].own["content"] == "three"
+    ran = bench.give_up("rollback-of-r1").ok
+    assert all(f"disk {name}" in ran.message for name in kept)
+    assert set(bench.contents().values()) == {"two"}
+
+
+@pytest.mark.parametrize("words", ["setting that", "marking web-0", "marking web-2", "stopping"])
+@pytest.mark.parametrize("fault", [Fault.KILLED_BEFORE, Fault.KILLED_AFTER])
+def test_rollback_of_a_replacement_that_died_before_its_deletion_puts_all_back(words: str, fault: Fault) -> None:
+    bench = saved()
+    bench.cloud.addresses[bench.vm.own["address"]] = "by its owner"
+    before = state_of(bench.cloud)
+    assert bench.restore(strategy="replace", script=at(words, fault)).killed
+    bench.cloud.settle(everything=True)
+    assert bench.restore(rollback_of="r1").ok
+    found = state_of(bench.cloud)
+    # The VM notes by whose name it was gone back.
+    assert found["a/vm/web"]["marks"].pop("restore") == "rollback-of-r1"
+    assert differences(found, before) == []
+
+
+def test_rollback_of_a_replacement_brings_the_old_disks_back_with_their_fates() -> None:
+    bench = replaced()
+    assert bench.restore(rollback_of="r1").ok
+    assert [one.kept["goes_along"] for one in bench.vm.attached] == [True, False, False]
+    assert set(bench.contents().values()) == {"two"}

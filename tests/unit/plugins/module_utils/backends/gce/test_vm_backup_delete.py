@@ -168,6 +168,64 @@ def test_rules_see_only_the_vm_and_the_zone_that_were_named(bench: VmBench) -> N
     assert bench.run("backup", "DELETE", vm_name="db-1", retention=KEEP_ONE).ok.changed is False
 
 
+# Images that somebody took out of use
+
+
+def two_of_images(bench: VmBench, state: str = "", replacement: str = "") -> None:
+    """Two backups as images, of which the older one has given way to the newer; ``state`` is what somebody has made of the newer."""
+    for moment in (FIRST, SECOND):
+        assert bench.backup(moment, method="image", image_family="web").ok
+    for image in bench.all("images"):
+        if state and image["labels"].get("mcr-backup") == SECOND:
+            bench.change("images", image["name"], deprecated={"state": state, **({"replacement": replacement} if replacement else {})})
+
+
+def images_of(bench: VmBench) -> list[str]:
+    return sorted({image["labels"]["mcr-backup"] for image in bench.all("images") if "mcr-backup" in image.get("labels", {})})
+
+
+@pytest.mark.parametrize("state", ["OBSOLETE", "DEPRECATED"])
+def test_backup_that_can_be_restored_from_is_kept_when_a_newer_one_was_taken_out_of_use(bench: VmBench, state: str) -> None:
+    """A family is rolled back by deprecating its newest image."""
+    two_of_images(bench, state)
+    ran = prune(bench, KEEP_ONE).ok
+    assert not ran.changed
+    assert f"{VM}-{SECOND} is kept: it is not usable" in ran.message
+    assert images_of(bench) == [FIRST, SECOND]
+    assert bench.restore(check=True).ok["restore"]["point"] == FIRST
+
+
+def test_family_that_was_rolled_back_to_the_image_before_keeps_that(bench: VmBench) -> None:
+    two_of_images(bench)
+    older = next(image for image in bench.all("images") if image["labels"].get("mcr-backup") == FIRST and image["sourceDisk"].endswith("/web-1"))
+    newer = next(image for image in bench.all("images") if image["labels"].get("mcr-backup") == SECOND and image["sourceDisk"].endswith("/web-1"))
+    bench.change("images", newer["name"], deprecated={"state": "DEPRECATED", "replacement": bench.url(f"global/images/{older['name']}")})
+    assert not prune(bench, KEEP_ONE).ok.changed
+    assert images_of(bench) == [FIRST, SECOND]
+
+
+def test_images_that_gave_way_to_newer_ones_of_ours_are_pruned(bench: VmBench) -> None:
+    """We have deprecated them ourselves, also in the second in which the newer ones were made: that takes them out of no use."""
+    two_of_images(bench)
+    assert prune(bench, KEEP_ONE).changed
+    assert images_of(bench) == [SECOND]
+
+
+# Snapshots that another tool has made with copied labels
+
+
+def test_snapshot_of_another_tool_with_copied_labels_is_no_part_of_a_backup(bench: VmBench) -> None:
+    assert bench.backup().ok
+    ours = {key: value for key, value in bench.all("snapshots")[0].items() if key not in ("digest", "name", "place", "id", "creationTimestamp")}
+    bench.add("snapshots", "by-another-tool", **ours)
+    (record,) = bench.run("backup", "INSPECT_ALL").ok["backups"]
+    assert (len(record["disks"]), record["status"]) == (3, "succeeded")
+    assert "by-another-tool" not in {disk["name"] for disk in record["disks"]}
+    assert bench.restore(check=True).changed
+    assert delete(bench).changed
+    assert bench.names("snapshots") == ["by-another-tool"]
+
+
 def test_one_failing_deletion_keeps_no_other_from_being_carried_out(bench: VmBench) -> None:
     for moment in (FIRST, SECOND, THIRD):
         assert bench.backup(moment).ok

@@ -205,3 +205,34 @@ def test_vm_that_another_backup_holds_is_a_conflict_that_names_it(bench: VmBench
     bench.clock.sleep = renew  # type: ignore[method-assign]
     message = bench.refused(bench.backup(consistency="stopped"), "Conflict")
     assert f"for the backup {FIRST} is alive" in message
+
+
+def test_quota_that_cannot_be_read_is_a_warning(bench: VmBench) -> None:
+    """As of a snapshot: what cannot be looked at is no reason to save nothing."""
+    bench.control.add_fault(kind="status", status=403, times=0, path=f".*/projects/{bench.project}$")
+    ran = bench.backup().ok
+    assert ran.changed
+    assert "The quota of the project could not be read" in ran.warnings
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "words"),
+    [
+        ({"storage_location": "eu"}, {}, "storage_location is eu, not unset"),
+        ({}, {"storage_location": "eu"}, "storage_location is not set, not eu"),
+        ({"storage_location": "eu"}, {"storage_location": "us"}, "storage_location is eu, not us"),
+        ({"method": "image", "image_family": "web"}, {"method": "image"}, "image_family is web, not unset"),
+        ({"consistency": "stopped"}, {"consistency": "application"}, "consistency is stopped, not application"),
+        ({"exclude_disks": ["data"]}, {}, "disks are Odd_device.7, web-1, not Odd_device.7, data, web-1"),
+    ],
+)
+def test_backup_that_was_asked_for_in_another_way_is_a_conflict(bench: VmBench, first: Any, then: Any, words: str, check: bool) -> None:
+    assert bench.backup(**first).changed
+    assert words in bench.refused(bench.backup(check=check, **then), "Conflict")
+    assert not bench.backup(**first).changed
+
+
+def test_vm_without_room_for_our_labels_is_refused(bench: VmBench, check: bool) -> None:
+    bench.change_vm(labels={f"label-{number}": "x" for number in range(63)})
+    message = bench.refused(bench.backup(consistency="stopped", check=check), "Conflict")
+    assert "has 63 labels, and its lock needs three more of the 64" in message

@@ -125,6 +125,21 @@ def test_restore_that_nothing_names_is_neither_deleted_nor_inspected(bench: VmBe
     assert words in refused(bench, "restore", operation, options)
 
 
+@pytest.mark.parametrize("module", ["backup", "restore"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("vm_name", value) for value in ("../../x", "a/b", "WEB-1", "web-1\n", "web\0", " web-1 ")),
+        *(("name_filter", value) for value in ("../../x", "a/b", "WEB-1", "web\n", "web\0", " web ")),
+        ("status", ["suceeded"]),
+        ("zone", "europe"),
+    ],
+)
+def test_list_by_what_nothing_can_have_is_refused(bench: VmBench, module: str, option: str, value: Any) -> None:
+    """A list that is wrongly empty is a false statement in a disaster."""
+    assert option in refused(bench, module, "INSPECT_ALL", {option: value})
+
+
 def test_uid_stands_for_the_zone_vm_and_name(bench: VmBench) -> None:
     assert "already absent" in bench.run("restore", "DELETE", uid=f"{ZONE}/{VM}/r1").ok.message
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +90,89 @@ def test_snapshot_that_is_not_ready_is_refused(saved: VmBench) -> None:
     assert f"snapshot {name} for data is CREATING, not READY" in saved.refused(saved.restore(snapshots={"data": name}), "Conflict")
 
 
+CHECK = pytest.mark.parametrize("check", [False, True], ids=["real", "check"])
+
+
+@CHECK
+@pytest.mark.parametrize("ours", [False, True], ids=["by hand", "of a backup"])
+def test_snapshot_of_an_earlier_disk_of_the_same_name_is_refused(saved: VmBench, ours: bool, check: bool) -> None:
+    """The disk was deleted and made anew: the snapshot's disk has another id."""
+    name = next(item["name"] for item in saved.all("snapshots") if item["sourceDisk"].endswith("/web-1-data"))
+    if ours:
+        saved.change("snapshots", name, sourceDiskId="999")
+    else:
+        source = saved.one("snapshots", name)["sourceDisk"]
+        saved.add("snapshots", "by-hand", sourceDisk=source, sourceDiskId="999", status="READY", diskSizeGb="10")
+        name = "by-hand"
+    message = saved.refused(saved.restore(snapshots={"data": name}, check=check), "Conflict")
+    assert "(id 999), which is not the disk that VM" in message
+    assert saved.restore(snapshots={"data": name}, force=True, check=True).changed
+
+
+@CHECK
+def test_device_that_the_vm_does_not_have_is_named_with_those_that_it_has(saved: VmBench, check: bool) -> None:
+    message = saved.refused(saved.restore(snapshots={"dta": saved.names("snapshots")[0]}, check=check), "Conflict")
+    assert f'VM "{VM}" has no disk attached as dta. Its devices are web-1, data, Odd_device.7' in message
+    assert "force" not in message
+
+
+@CHECK
+@pytest.mark.parametrize("moment", ["latest", FIRST])
+def test_zone_without_backups_of_the_vm_says_which_zone_has_some(saved: VmBench, moment: str, check: bool) -> None:
+    message = saved.refused(saved.restore(zone=OTHER_ZONE, snapshot_datetime=moment, check=check), "NotFound")
+    assert "there are backups of a VM of that name in zone europe-west1-b" in message
+
+
+@CHECK
+def test_image_that_is_obsolete_is_refused(bench: VmBench, check: bool) -> None:
+    assert bench.backup(method="image").changed
+    name = next(item["name"] for item in bench.all("images") if item["sourceDisk"].endswith("/web-1"))
+    bench.change("images", name, deprecated={"state": "OBSOLETE"})
+    by_name = bench.restore(snapshot_datetime=None, source_image=name, check=check)
+    assert "cannot be used: it is OBSOLETE" in bench.refused(by_name, "Conflict")
+    assert "was taken out of use" in bench.refused(bench.restore(snapshot_datetime=FIRST, check=check), "Conflict")
+    assert f"there are: {FIRST} (not usable)" in bench.refused(bench.restore(check=check), "NotFound")
+
+
+@CHECK
+def test_key_that_does_not_open_the_snapshot_is_refused(bench: VmBench, check: bool) -> None:
+    bench.encrypt("web-1-data")
+    assert bench.backup(disk_encryption_keys={"data": KEY}).changed
+    other = base64.b64encode(b"x" * 32).decode()
+    message = bench.refused(bench.restore(disk_encryption_keys={"data": other}, check=check), "InvalidRequest")
+    assert "The key given for data is not the one that snapshot" in message
+    assert other not in message
+
+
+@CHECK
+@pytest.mark.parametrize("name", ["Copy", "a" * 64, "-copy", "a_b"])
+def test_name_that_no_vm_can_have_is_refused(saved: VmBench, name: str, check: bool) -> None:
+    assert "cannot be a name in Compute Engine" in saved.refused(saved.restore(strategy="new", new_vm_name=name, check=check), "InvalidRequest")
+
+
+@CHECK
+@pytest.mark.parametrize("strategy", ["in_place", "replace"])
+def test_vm_without_room_for_our_labels_is_refused(saved: VmBench, strategy: str, check: bool) -> None:
+    saved.change_vm(labels={f"label-{number}": "x" for number in range(63)})
+    message = saved.refused(saved.restore(strategy=strategy, check=check), "Conflict")
+    assert "has 63 labels of its own, and a restore needs 4 more of the 64" in message
+
+
+def test_quota_of_the_region_that_cannot_be_read_is_a_warning(saved: VmBench) -> None:
+    saved.control.add_fault(kind="status", status=403, times=0, path=".*/regions/europe-west1$")
+    ran = saved.restore(check=True).ok
+    assert "The quota of region europe-west1 could not be read" in ran.warnings
+
+
 # The state of the VM
+
+
+@CHECK
+@pytest.mark.parametrize("status", ["PROVISIONING", "STAGING", "STOPPING", "PENDING_STOP", "REPAIRING"])
+@pytest.mark.parametrize("strategy", ["in_place", "replace"])
+def test_vm_between_two_states_is_refused_by_the_check_as_by_the_task(saved: VmBench, strategy: str, status: str, check: bool) -> None:
+    saved.change_vm(status=status)
+    assert f"is {status}: run again when it is running or stopped" in saved.refused(saved.restore(strategy=strategy, check=check), "Conflict")
 
 
 def test_suspended_vm_is_not_restored(saved: VmBench) -> None:
