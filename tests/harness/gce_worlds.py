@@ -28,8 +28,8 @@ _numbers = itertools.count(1)
 class GceWorld:
     """One project of a simulator: its control API, the options that lead a module to it, and disks and snapshots made at once."""
 
-    def __init__(self, simulator: SimulatorThread, **settings: Any) -> None:
-        self.project = f"world-{os.getpid()}-{next(_numbers)}"
+    def __init__(self, simulator: SimulatorThread, *, project: str = "", **settings: Any) -> None:
+        self.project = project or f"world-{os.getpid()}-{next(_numbers)}"
         self.simulator = simulator
         self.control: Control = simulator.control.scoped(self.project)
         self.control.settings(**{"operation_s": 0, "most_pending": 2, **settings})

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from .. import marks
 from ..findings import Finding, warning
+from ..lock.claim import claim_of
 from ..manifest import Document
 from ..model import Device, Disk, Machine, Marked, Power
 from ..provider import Provider
@@ -82,5 +83,5 @@ def outliving(target: Target, manifest: Document, source: RestoreSource, devices
 
 def _told(disk: Disk) -> str:
     use = f"attached to {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" if disk.used_by else "attached nowhere"
-    age = age_of(disk.created_at)
-    return f"{disk.name} ({use}{f', made {age} ago' if age else ''})"
+    age, claim = age_of(disk.created_at), claim_of(disk.marks)
+    return f"{disk.name} ({use}{f', made {age} ago' if age else ''}{f', held by {claim.holder}' if claim else ''})"
