@@ -88,8 +88,13 @@ def judge_first(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Ce
         cell.outcome = cell.outcome or "succeeded"
         # A renewal of the lock that is refused is tried again at the next turn, and one that is under way harms nobody.
         # While there is no VM, the lock is on its boot disk, which has its name.
-        may_be_renewal = stage.route.locks and cell.case.split(" | ")[1].split(" #")[0].endswith((f"/instances/{VM}/setLabels", f"/disks/{VM}/setLabels"))
-        wrong += [f"success is reported, but {text}" for text in _end_problems(stage, cloud) if not (may_be_renewal and "pending is" in text)]
+        hit = cell.case.split(" | ")[1].split(" #")[0]
+        may_be_renewal = stage.route.locks and hit.endswith((f"/instances/{VM}/setLabels", f"/disks/{VM}/setLabels"))
+        wrong += [
+            f"success is reported, but {text}"
+            for text in _end_problems(stage, cloud)
+            if not (stage.route.locks and hit.endswith("/setLabels") and "pending is" in text)
+        ]
         if kind.expect == FAILS and cell.outcome != "not reached" and not hit_undo and not may_be_renewal:
             wrong.append("a refusal is passed over")
         return wrong
@@ -162,15 +167,15 @@ def _without_reservations(canonical: dict[str, Any]) -> dict[str, Any]:
     return dict(text)
 
 
-def judge_words(log: Sequence[Mapping[str, Any]], result: Result) -> list[str]:
-    """Whether `changed` and `steps` agree with the requests of the run."""
+def judge_words(log: Sequence[Mapping[str, Any]], result: Result, *, unanswered: bool = False) -> list[str]:
+    """Whether `changed` and `steps` agree with the requests of the run; one that was `unanswered` may have been accepted for all it knows."""
     done = accepted(log)
-    # Two steps that ask for the same cannot be told apart.
-    shared = {"create disks"} if any(step["name"] == "create boot disk" for step in result.value.get("steps", [])) else set()
+    # Two steps that ask for the same cannot be told apart, and a boot disk is made with the lock on it.
+    shared = {"create disks", "lock VM"} if any(step["name"] == "create boot disk" for step in result.value.get("steps", [])) else set()
     wrong = []
     if not result.value.get("changed") and done:
         wrong.append(f"changed is false, but {', '.join(map(str, done[:4]))} was accepted")
-    if result.value.get("changed") and not done:
+    if result.value.get("changed") and not done and not unanswered:
         wrong.append("changed is true, but nothing was accepted")
     for step in result.value.get("steps", []):
         wanted = REQUESTS.get(step["name"]) if step["name"] not in shared else None

@@ -120,9 +120,9 @@ def _counted_on(cloud: Cloud) -> list[str]:
     return [*(f"disk:{name}" for name in on_vm(cloud).values()), *points]
 
 
-def _words(cloud: Cloud, title: str, name: str, result: Result) -> list[str]:
-    """What is wrong with what a task says when it has just ended."""
-    said = [*judge_words(cloud.requests(run=name), result), *words_wrong(cloud, result, name)]
+def _words(cloud: Cloud, title: str, name: str, result: Result, how: str = "") -> list[str]:
+    """What is wrong with what a task says when it has just ended; ``how`` it was paused."""
+    said = [*judge_words(cloud.requests(run=name), result, unanswered=how in (HELD, LOST)), *words_wrong(cloud, result, name)]
     said += ["a traceback"] if "Traceback" in result.stdout + result.stderr else []
     return [f"{title}: {text}" for text in said]
 
@@ -183,7 +183,7 @@ class Meetings:
             done = [*([] if result.failed else [first]), *done]
         else:
             done += [] if result.failed else [first]
-            cell.wrong += _words(cloud, f"first ({first})", paused.name, result)
+            cell.wrong += _words(cloud, f"first ({first})", paused.name, result, case.how)
         cell.wrong += [f"{task} reported success, but in the end {text}" for task in done for text in task.holds(cloud, stage.facts)]
         cell.wrong += cloud.violations()
         cell.state = (cloud.one("instances", VM) or {"status": "absent"})["status"]
@@ -271,7 +271,7 @@ class Takeovers:
         result = go_on(cloud, paused, cancel=cancel)
         cell.message, cell.outcome, cell.state = result.message, _outcome(paused, result, other), state_of(cloud, stage.before)
         finished = paused.reached and had_finished(stage.log, case)
-        cell.wrong += [] if finished else _words(cloud, "first", paused.name, result)
+        cell.wrong += [] if finished else _words(cloud, "first", paused.name, result, case.how)
         cell.wrong += cloud.violations()
         if case.second == self.SAME:
             cell.wrong += [f"in the end {text}" for text in self._end_problems(cloud)]

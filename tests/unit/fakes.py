@@ -16,7 +16,7 @@ from ansible.module_utils._internal import _traceback as ansible_traceback
 from ansible.module_utils.common import warnings as ansible_warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, InvalidRequest
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, InvalidRequest, OutcomeUnknown
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import CREATE, FAILED, INSPECT_ALL, PENDING, SUCCEEDED, UNFINISHED, Record
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON, Option
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.plan import Plan, Step
@@ -119,6 +119,7 @@ class FakeBackend:
     def __init__(self, task: Task, waiter: Waiter, name: str | None = None) -> None:
         self._task, self.waiter = task, waiter
         self._name = name or task["name"] or task["uid"]
+        self._acted = False
 
     def validate(self, operation: str) -> None:
         self.world.before_validating(self._task)
@@ -156,8 +157,19 @@ class FakeBackend:
             return Plan(why_unchanged="It is already absent")
         return Plan((Step("delete", do=self._delete),), verb="deleted")
 
+    def acted(self) -> bool:
+        return self._acted
+
+    def _send(self, what: str) -> None:
+        try:
+            self.world.send(what)
+        except OutcomeUnknown:
+            self._acted = True
+            raise
+        self._acted = True
+
     def _create(self, wanted: Record) -> None:
-        self.world.send(f"create {wanted.name}")
+        self._send(f"create {wanted.name}")
         self.world.records[wanted.name] = replace(wanted, status=PENDING) if self.world.slow or not self._task["wait"] else wanted
 
     def _finish(self) -> None:
@@ -165,7 +177,7 @@ class FakeBackend:
         self.world.records[self._name] = replace(found, status=SUCCEEDED)
 
     def _delete(self) -> None:
-        self.world.send(f"delete {self._name}")
+        self._send(f"delete {self._name}")
         self.world.records.pop(self._name, None)
 
 

@@ -56,6 +56,8 @@ def outcome_of_removal(task: Task, plan: Plan, report: Report, changed: bool) ->
         message = f"{counted} would be {plan.verb}{note}"
     elif not task["wait"]:
         message = f"{counted} {plan.verb} successfully, as far as the requests go: their end was not waited for{note}"
+    elif not changed:
+        message = f"{counted} {plan.verb} already, by another run{note}"
     else:
         message = f"{counted} {plan.verb} successfully{note}"
     return Outcome(message, changed, records=records, removed=True, errors=errors)
@@ -66,7 +68,7 @@ def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> s
     part = ", but only in part" if after and after.status == PARTIAL else ""
     if not changed or (plan.why_unchanged and not plan.steps):
         # A plan made anew under the lock may find that another run has done all of it meanwhile.
-        return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by an earlier run already") + part
+        return (plan.why_unchanged or f"{resource.capitalize()} was {plan.verb} by another run already") + part
     if task.check_mode:
         return plan.forecast or f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):

@@ -52,7 +52,7 @@ class Plan:
     ``verb`` is what a successful run has done to the resource; ``why_unchanged`` explains a plan that changes nothing. ``seen``
     gives the record as the steps saw it last, so that a success that was seen needs no further look. ``release`` is called last,
     whatever became of the plan: it gives up what a run holds only while it lasts, such as a lock. ``state`` says after a failure
-    what an operator needs to know first, and ``acted`` whether anything was changed, also by a step that failed half-way.
+    what an operator needs to know first.
 
     ``removes`` makes it a deletion of many: the record that each step, by its name, belongs to. All steps are begun before any is
     waited for, one that fails keeps no other from being carried out, and nothing is undone. ``note`` is said with the success of a plan,
@@ -69,7 +69,6 @@ class Plan:
     seen: Callable[[], Record | None] | None = None
     release: Callable[[], None] | None = None
     state: Callable[[], str] | None = None
-    acted: Callable[[], bool] | None = None
     removes: Mapping[str, Record] | None = None
     note: str = ""
     forecast: str = ""

@@ -50,6 +50,9 @@ class Backend(Protocol):
     def plan_delete(self, found: Record | None) -> Plan:
         """The way from ``found`` to nothing."""
 
+    def acted(self) -> bool:
+        """Whether the provider has accepted a change of this task, or may have: what another run did meanwhile is no change of ours."""
+
 
 @dataclass(frozen=True)
 class Registered:
@@ -89,7 +92,7 @@ def perform(backend: Backend, task: Task, waiter: Waiter, report: Report) -> Out
             return outcome_of_removal(task, plan, report, changed)
         return Outcome(message_of(task, plan, plan.after, changed), changed, plan.after, before=found)
     if plan.steps:
-        plan = run_plan(plan, waiter, report, task["undo_timeout"])
+        plan = run_plan(plan, waiter, report, task["undo_timeout"], backend.acted)
     if plan.removes is not None:
         return outcome_of_removal(task, plan, report, report.changed)
     after = _seen_last(backend, plan) if task.operation == CREATE else None

@@ -49,8 +49,10 @@ class Report:
         return [{"name": name, "status": status} for name, status in self.statuses.items()]
 
 
-def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -> Plan:
+def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float, acted: Callable[[], bool] | None = None) -> Plan:
     """Carry the plan out, keep ``report`` current, and give the plan that was carried out in the end (see ``Plan.replan``).
+
+    ``acted`` tells whether the provider has accepted a change of this task, or may have. Without it every step counts that asked for one.
 
     On any exception, including a bug or a cancellation, what was begun is undone in reverse on a budget of its own, and the
     exception goes on. Two exceptions to that: a WaitTimeout while nothing disruptive has begun leaves the provider at work, for
@@ -79,7 +81,7 @@ def run_plan(plan: Plan, waiter: Waiter, report: Report, undo_budget_s: float) -
         raise
     finally:
         _release(plans, report)
-        report.changed = report.changed or any(one.acted() for one in plans if one.acted)
+        report.changed = acted() if acted else report.changed
     return plans[-1]
 
 

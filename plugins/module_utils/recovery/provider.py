@@ -61,7 +61,9 @@ class MarkRules:
 class Machines(Protocol):
     """The VMs of one place."""
 
-    def get(self, name: str) -> Machine | None: ...
+    def get(self, name: str) -> Machine | None:
+        """The VM as it is now, None when there is none; read by itself, so that it does not lag as a list may."""
+
     def ref(self, name: str) -> Ref: ...
     def chosen_by(self, tags: Mapping[str, str]) -> list[str]:
         """The names of the VMs with all these tags."""
@@ -75,9 +77,11 @@ class Machines(Protocol):
     def start(self, machine: Machine) -> Change: ...
     def stop(self, machine: Machine, discard_volatile: bool) -> Change: ...
     def build(self, name: str, request: Any, marks: Mapping[str, str]) -> Change:
-        """Make the machine of a request of ``Manifests.build_request``, with marks in the same request."""
+        """Make the machine of a request of ``Manifests.build_request``, with marks in the same request. Sent twice, it makes no second one."""
 
-    def remove(self, machine: Machine) -> Change: ...
+    def remove(self, machine: Machine) -> Change:
+        """Delete this very machine: NotFound when it is gone, even if another has its name by now."""
+
     def attach(self, machine: Machine, attachment: Attachment) -> Change: ...
     def detach(self, machine: Machine, attachment: Attachment) -> Change: ...
     def outlive(self, machine: Machine) -> list[str]:
@@ -96,7 +100,7 @@ class Machines(Protocol):
         """What of a machine, other than its disks, is not as the request that built it asked for."""
 
     def facts(self, attachment: Attachment) -> Document:
-        """How a disk is attached, as part of a note."""
+        """How a disk is attached, as part of a note that can be written as JSON."""
 
     def noted(self, note: Mapping[str, Any]) -> Attachment:
         """The attachment that a note tells of; its disk is the note's ``old``."""
@@ -131,9 +135,11 @@ class Disks(Protocol):
         """Why the task's keys do not open the point, or do not make the disk; empty when they do, or none is needed."""
 
     def create(self, planned: Planned, marks: Mapping[str, str]) -> Change:
-        """Make it, with further marks in the same request."""
+        """Make it, with further marks in the same request. Sent twice, it makes the same disk, or is refused with Conflict."""
 
-    def delete(self, disk: Disk) -> Change: ...
+    def delete(self, disk: Disk) -> Change:
+        """Delete it. Raises NotFound when sent for one that is gone; one in use is refused."""
+
     def is_in_use(self, error: RecoveryError) -> bool:
         """Whether a deletion was refused because somebody uses the disk."""
 
@@ -209,12 +215,18 @@ class Points(Protocol):
     def tied(self, points: Iterable[RecoveryPoint]) -> list[BackupSet]:
         """The sets that the points' marks tie together."""
 
-    def find(self, planned: Planned) -> RecoveryPoint | None: ...
-    def get(self, point: RecoveryPoint) -> RecoveryPoint | None:
-        """The same point read anew; None when it is gone."""
+    def find(self, planned: Planned) -> RecoveryPoint | None:
+        """The point that was planned, None while there is none; read by itself, so that it does not lag as a list may."""
 
-    def create(self, planned: Planned, machine: Machine) -> Change: ...
-    def delete(self, point: RecoveryPoint) -> Change: ...
+    def get(self, point: RecoveryPoint) -> RecoveryPoint | None:
+        """The same point read anew; None when it is gone, even if another has its name by now."""
+
+    def create(self, planned: Planned, machine: Machine) -> Change:
+        """Make it. Sent twice, it makes the same point, or is refused with Conflict."""
+
+    def delete(self, point: RecoveryPoint) -> Change:
+        """Delete it. Raises NotFound when sent for one that is gone."""
+
     def wish(self, task: Task, consistency: str) -> Wish: ...
     def saved_devices(self, backup: BackupSet, manifest: Document | None) -> dict[str, RecoveryPoint]:
         """Device to what its disk is made from."""
@@ -226,17 +238,22 @@ class Marks(Protocol):
     RULES: ClassVar[MarkRules]
 
     def write(self, seen: Marked, changes: Changes) -> Change:
-        """Set or remove marks of what was read; refused (``is_stale``) when it was changed since."""
+        """Set marks of what was read, or remove those whose value is None or empty; other marks and all tags stay.
 
-    def write_tags(self, seen: Marked, tags: Mapping[str, str]) -> Change: ...
+        Refused (``is_stale``) when the thing was changed since, where ``RULES.compare_and_swap``.
+        """
+
+    def write_tags(self, seen: Marked, tags: Mapping[str, str]) -> Change:
+        """Set tags in the same way; other tags and all marks stay."""
+
     def is_stale(self, error: RecoveryError) -> bool:
         """Whether somebody else changed the thing since it was read."""
 
     def check_tags(self, tags: Mapping[Any, Any] | None) -> dict[str, str]:
-        """The user's tags as this provider keeps them. Raises InvalidRequest for what it does not take."""
+        """The user's tags as this provider keeps them. Raises InvalidRequest for what it does not take, or has no room for beside our marks."""
 
     def value(self, text: str) -> str:
-        """The value of a mark that stands for the text."""
+        """The value of a mark that stands for the text: always legal, another one for each text, and the text itself where it is such a value."""
 
 
 class Manifests(Protocol):
@@ -244,7 +261,9 @@ class Manifests(Protocol):
 
     SENSITIVE: ClassVar[Collection[str]]
 
-    def capture(self, machine: Machine, disks: Mapping[str, Disk]) -> Document: ...
+    def capture(self, machine: Machine, disks: Mapping[str, Disk]) -> Document:
+        """All that builds it again, as JSON can hold it; without our marks, which change while the machine stays the same."""
+
     def problem(self, document: Document) -> str:
         """What is wrong with a manifest that the user gives; empty when nothing is."""
 
@@ -271,7 +290,7 @@ class Manifests(Protocol):
         """The fingerprints of all manifests of a VM that are stored apart."""
 
     def drop(self, key: str) -> Change | None:
-        """Delete the one of this fingerprint; None when a recovery point or disk still refers to it, or there is none."""
+        """Delete the one of this fingerprint; None when a recovery point still refers to it, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -351,7 +370,7 @@ class Provider(Protocol):
         """How this device can come back in place, best first; empty when it cannot."""
 
     def at(self, place: str) -> Provider:
-        """The same provider and task in another place."""
+        """The same provider and task in another place; what is changed through one counts for ``acted`` of both."""
 
     def for_target(self, task: Task, waiter: Waiter) -> Provider:
         """The same connection for one target of a task over many, with a deadline and cancellation of its own."""

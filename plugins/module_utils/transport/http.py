@@ -71,6 +71,8 @@ class HttpTransport:
         self._authorization = authorization
         self._changes = changes
         self._option = option
+        # Whether a request was accepted that may change something, or may have been.
+        self.acted = False
 
     @property
     def server(self) -> str:
@@ -105,7 +107,7 @@ class HttpTransport:
                 answer = self._exchange(method, path, query, body, form)
             except Unanswered as failure:
                 if failure.acted and self._may_change(method):
-                    earlier = failure.error
+                    earlier, self.acted = failure.error, True
                 raise self._meaning(method, failure, repeatable) from failure
             except RecoveryError as refusal:
                 # The guard's: an earlier attempt of which nobody knows the outcome must not be hidden by it.
@@ -114,7 +116,13 @@ class HttpTransport:
                 raise not_sent_again(refusal, earlier) from refusal
             return self._judge(answer, repeatable)
 
-        return self._retry.run(attempt)
+        try:
+            answer = self._retry.run(attempt)
+        except OutcomeUnknown:
+            self.acted = True
+            raise
+        self.acted = self.acted or self._may_change(method)
+        return answer
 
     def close(self) -> None:
         """Close the connections."""

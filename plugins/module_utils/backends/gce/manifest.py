@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ...clients.gce.client import GceClient
-from ...clients.gce.objects import REGION, Wire, attached_disk, last_part, path_of, place_of, region, zone
+from ...clients.gce.objects import REGION, Operation, Wire, attached_disk, last_part, path_of, place_of, region, zone
 from ...core.errors import NotFound
 from ...core.steps import at_once
 from ...recovery.manifest import VERSION, Document, compact, fingerprint
@@ -55,14 +55,14 @@ _SHELL: Wire = {
 
 
 class GceManifests:
-    """Manifests of VMs for a zone. They ride in the descriptions of recovery points, or are kept in instance templates. Each is read once a task."""
+    """Manifests of VMs for a zone. They ride in the descriptions of recovery points, or are kept in instance templates. Each that is found is read once."""
 
     # Members whose values may be secrets: not shown.
     SENSITIVE: ClassVar[Collection[str]] = ("metadata",)
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str], warn: Callable[[str], None]) -> None:
         self._client, self._zone, self._keys, self._warn = client, zone_name, keys, warn
-        self._known: dict[str, Document | None] = {}
+        self._known: dict[str, Document] = {}
         self._policies: dict[str, bool] = {}
 
     # --- what a VM is
@@ -193,7 +193,6 @@ class GceManifests:
 
     def put(self, document: Document) -> Change:
         key = fingerprint(document)
-        self._known.pop(key, None)
         metadata = {"items": [{"key": _KEY, "value": compact(document)}]}
         body = {
             "name": _template(key),
@@ -204,13 +203,12 @@ class GceManifests:
 
     def get(self, key: str) -> Document | None:
         if key not in self._known:
-            self._known[key] = self._read(key)
+            found = self._client.get_instance_template(_template(key))
+            items = found.wire.get("properties", {}).get("metadata", {}).get("items", []) if found else []
+            if not (note := next((read_note(item.get("value", "")) for item in items if item.get("key") == _KEY), {})):
+                return None
+            self._known[key] = note
         return self._known[key]
-
-    def _read(self, key: str) -> Document | None:
-        found = self._client.get_instance_template(_template(key))
-        items = found.wire.get("properties", {}).get("metadata", {}).get("items", []) if found else []
-        return next((read_note(item.get("value", "")) or None for item in items if item.get("key") == _KEY), None)
 
     def kept_for(self, vm: str) -> list[str]:
         keys = [template.name[len(_KEY) + 1 :] for template in self._client.list_instance_templates(f"name eq {_KEY}-.*")]
@@ -220,11 +218,14 @@ class GceManifests:
     def drop(self, key: str) -> Change | None:
         wanted, client = all_of({MANIFEST: key}), self._client
         readers = (client.list_snapshots, client.list_images, client.list_machine_images)
-        used: list[bool] = at_once(*[partial(_any, read, wanted) for read in readers])
-        if any(used) or not self.has(key):
+        if any(at_once(*[partial(_any, read, wanted) for read in readers])) or not self.has(key):
             return None
-        self._known.pop(key, None)
-        return change(client, f"deleting the manifest {key}", _template(key), lambda: client.delete_instance_template(_template(key)))
+
+        def submit() -> Operation:
+            self._known.pop(key, None)
+            return client.delete_instance_template(_template(key))
+
+        return change(client, f"deleting the manifest {key}", _template(key), submit)
 
 
 def _any(read: Callable[[str], Any], wanted: str) -> bool:

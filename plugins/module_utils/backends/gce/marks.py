@@ -125,8 +125,11 @@ def _is_legal(text: str) -> bool:
 
 
 def label_value(text: str) -> str:
-    """A label's value that stands for the text: itself when it is legal, else a readable beginning and a hash of the whole."""
-    if _is_legal(text):
+    """A label's value that stands for the text: itself when it is legal, else a readable beginning and a hash of the whole.
+
+    Google's pages do not agree on whether letters outside ASCII are legal, so that no mark has any.
+    """
+    if text.isascii() and _is_legal(text):
         return text
     begin = re.sub(r"[^a-z0-9_]+", "-", text.lower())[: _LONGEST - _HASH - 1].strip("-")
     return f"{begin}-{digest(text, _HASH)}".lstrip("-")

@@ -226,6 +226,9 @@ class GceSnapshots:
     def is_taken(self, error: Conflict) -> bool:
         return (error.code or "").replace("_", "").lower() in _TAKEN
 
+    def acted(self) -> bool:
+        return self._client.acted()
+
 
 def _key(wire: Wire) -> Wire:
     return wire.get("snapshotEncryptionKey") or {}

@@ -87,6 +87,9 @@ class BackupBackend:
             raise Conflict(f"it is being restored by {', '.join(users)}. It is untouched; wait for that to end.", record=found)
         return plan
 
+    def acted(self) -> bool:
+        return self._client.acted()
+
     def _given(self) -> dict[str, Any]:
         """What the user asked for, by option; raises InvalidRequest for what makes no sense."""
         task = self._task

@@ -54,6 +54,9 @@ class RestoreBackend:
     def plan_delete(self, found: Record | None) -> Plan:
         return self._restores.plan_delete(found)
 
+    def acted(self) -> bool:
+        return self._client.acted()
+
     def _given(self) -> dict[str, Any]:
         """What the user asked for, by option; raises InvalidRequest for what makes no sense."""
         task = self._task

@@ -177,7 +177,7 @@ class GceCalls:
             except Trouble as trouble:
                 error = self.told(trouble.error, f"could not {what}", secrets)
                 if changes and trouble.acted:
-                    earlier = error
+                    earlier, self.acted = error, True
                 if earlier and not isinstance(error, (Conflict, NotFound)):
                     # An earlier attempt may have been carried out, whatever this one was told.
                     failure: RecoveryError = unknown(error)

@@ -95,6 +95,10 @@ class PxBackupClient:
         if self._login:
             self._auth.close()
 
+    def acted(self) -> bool:
+        """Whether any change was accepted, or may have been."""
+        return self._http.acted
+
     def enumerate(self, kind: Kind, options: Query = (), page_size: int = LONGEST_PAGE) -> Iterator[Wire]:
         """GET /v1/{kind}/{org_id}: every object once; ``options`` are (name, value) of enumerate_options.
 

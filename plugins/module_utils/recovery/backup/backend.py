@@ -130,6 +130,9 @@ class BackupBackend:
             return plan_prune(self._task, target, every, lambda backup: record_of(self._provider, backup))
         return plan_removal(self._task, target, [one for one in every if one.moment == moment], backup_name(vm, moment))
 
+    def acted(self) -> bool:
+        return self._provider.acted()
+
 
 def _words_of_provider(record: Record) -> set[str]:
     return {disk["provider_status"] for disk in record.details["disks"]}

@@ -37,7 +37,7 @@ def plan_removal(task: Task, target: Target, attempts: Sequence[BackupSet], name
     going = ", ".join(member.name for one in attempts for member in one.members)
     forecast = f'Backup would be deleted: "{name}"{f", made {age} ago" if age else ""}, with {going}.'
     step = Step("delete recovery points", do=removal.begin, wait=removal.finish if task["wait"] else None)
-    return Plan((step,), verb="deleted", acted=target.provider.acted, forecast=forecast, note=f"Deleted: {going}")
+    return Plan((step,), verb="deleted", forecast=forecast, note=f"Deleted: {going}")
 
 
 def plan_prune(task: Task, target: Target, sets: Sequence[BackupSet], record: Callable[[BackupSet], Record]) -> Plan:
@@ -59,7 +59,7 @@ def plan_prune(task: Task, target: Target, sets: Sequence[BackupSet], record: Ca
         steps.append(step)
         removes[step.name] = record(known[moment])
     named = ", ".join(f"{known[moment].name}{_made(known[moment])}" for moment in chosen)
-    return Plan(tuple(steps), verb="deleted", removes=removes, note="; ".join(filter(None, [named, kept])), acted=target.provider.acted)
+    return Plan(tuple(steps), verb="deleted", removes=removes, note="; ".join(filter(None, [named, kept])))
 
 
 def _made(backup: BackupSet) -> str:

@@ -50,7 +50,7 @@ def plan_existing(case: BackupCase, complete: BackupSet) -> Plan:
     relabel = Step(RELABELLING, do=lambda: case.target.gate.tag_all([(partial(case.provider.points.get, member), tags) for member in other]))
     steps = [*([dropping(case.target, leftovers)] if leftovers else []), *([relabel] if other else [])]
     seen = partial(_read_again, case, complete)
-    return Plan(tuple(steps), after=record, verb="updated" if other else "completed", seen=seen, acted=case.provider.acted)
+    return Plan(tuple(steps), after=record, verb="updated" if other else "completed", seen=seen)
 
 
 def _read_again(case: BackupCase, complete: BackupSet) -> Record | None:

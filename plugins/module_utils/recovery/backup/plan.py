@@ -119,7 +119,6 @@ class BackupPlanner:
             verb="created",
             seen=partial(self._seen, members, wanted.retire),
             state=lambda: state_after_backup(case.target),
-            acted=case.provider.acted,
             forecast=f'Backup would be created: "{name}" of {case.target} (disks {what}).{self._stopped_meanwhile(wanted)}{going}',
             note=f"{case.target} is deleted" if wanted.retire else "",
         )

@@ -13,13 +13,13 @@ It needs reads that show earlier writes: after each write the settle time passes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from ..marks import LOCK, LOCK_FOR
 from .claim import Claim, claim_marks, parse_claim
 
-# A key is the mark of the lock with the id of its run; a candidate's value begins so until it holds the lock.
+# A key is the mark of the lock with the id of its run, and how often that has stood; a candidate's value begins so until it holds the lock.
 _KEY = f"{LOCK}-run-"
 _CANDIDATE = "?"
 
@@ -41,19 +41,19 @@ class BallotPlace:
 
     def __init__(self, keys: Keys, settle: Callable[[], None], unfinished: Callable[[], bool]) -> None:
         self._keys, self._settle, self._unfinished = keys, settle, unfinished
+        # The key that says that we hold the lock; empty while we do not.
         self._mine = ""
+        self._stands = 0
         self._epoch = -1
 
     def read(self) -> Claim | None:
-        """The holder, else the candidate with the lowest id."""
+        """The holder, ourselves first, else the candidate with the lowest key."""
         claims = self._claims()
-        holders = sorted(run for run, (holds, _claim) in claims.items() if holds)
-        mine_first = [self._mine] if self._mine in holders else holders
-        chosen = next(iter([*mine_first, *sorted(claims)]), None)
-        return claims[chosen][1] if chosen else None
+        order = sorted(claims, key=lambda key: (key != self._mine, not claims[key].holds, key))
+        return claims[order[0]].claim if order else None
 
     def swap(self, expected: Claim | None, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
-        if expected is not None and self._mine and expected.run == self._mine:
+        if expected is not None and self._mine and expected.run == _run(self._mine):
             return self._replace_own(claim, more)
         return claim is not None and self._stand(expected, claim, more)
 
@@ -62,74 +62,84 @@ class BallotPlace:
 
     def _stand(self, expected: Claim | None, claim: Claim, more: Mapping[str, str | None]) -> bool:
         """Announce, and hold the lock if nobody else can. Only ``expected``, as it was seen, may be in the way: it counts as dead."""
-        if self._rivals(claim.run, expected):
+        if self._rivals("", expected):
             return False
-        self._write(claim.run, claim, holds=False, more={})
-        while True:
-            rivals = self._rivals(claim.run, expected)
-            if any(holds for holds, _claim in rivals.values()) or any(run < claim.run for run in rivals):
-                self._withdraw(claim.run)
-                return False
-            if not rivals:
-                break
+        # A key is never used again: whoever counts its holder as dead may remove it a long time afterwards.
+        self._stands += 1
+        key = f"{_KEY}{claim.run}-{self._stands}"
+        self._write(key, claim, holds=False, more={})
+        while rivals := self._rivals(key, expected):
+            if any(rival.holds for rival in rivals.values()) or min(rivals) < key:
+                return self._withdraw(key)
             # The others are higher and withdraw.
             self._settle()
-        self._write(claim.run, claim, holds=True, more=more)
-        if self._rivals(claim.run, expected):
+        self._write(key, claim, holds=True, more=more)
+        if self._rivals(key, expected):
             # The one that counted as dead has shown life, or another one stands: whoever wrote last sees both.
-            self._withdraw(claim.run)
-            return False
-        self._mine = claim.run
-        if expected is not None:
-            self._keys.write({_KEY + expected.run: None})
+            return self._withdraw(key)
+        self._mine = key
+        dead = {other: None for other, found in self._claims().items() if expected and found.claim.text == expected.text}
+        if dead:
+            self._keys.write(dead)
         return True
 
     def _replace_own(self, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
         """Renew, release or give up what is ours. A renewal fails when another run says that it holds the lock."""
+        key = self._mine
         if claim is None or claim.released_unfinished:
-            changes = {_KEY + self._mine: None, **({_KEY + claim.run: _value(claim, holds=True)} if claim else {}), **_facts(claim), **more}
-            self._keys.write(changes)
+            left = {f"{_KEY}{claim.run}-{key[len(_KEY) :]}": _value(claim, holds=True)} if claim else {}
+            self._keys.write({key: None, **left, **_facts(claim), **more})
             self._mine = ""
             return True
         # One that was paused looks before it writes, so that it does not disturb whoever has taken the lock over.
-        if not self._other_holds(claim.run):
-            self._write(claim.run, claim, holds=True, more=more)
-            if not self._other_holds(claim.run):
+        if not self._other_holds(key):
+            self._write(key, claim, holds=True, more=more)
+            if not self._other_holds(key):
                 return True
-        self._withdraw(claim.run)
         self._mine = ""
-        return False
+        return self._withdraw(key)
 
-    def _other_holds(self, run: str) -> bool:
-        return any(holds for holds, _claim in self._rivals(run, None).values())
+    def _other_holds(self, key: str) -> bool:
+        return any(rival.holds for rival in self._rivals(key, None).values())
 
-    def _claims(self) -> dict[str, tuple[bool, Claim]]:
-        """Run, whether it holds the lock, and its claim."""
-        found = self._keys.read()
-        return {key[len(_KEY) :]: _parsed(key[len(_KEY) :], value) for key, value in found.items() if key.startswith(_KEY)}
+    def _claims(self) -> dict[str, _Found]:
+        return {key: _parsed(key, value) for key, value in self._keys.read().items() if key.startswith(_KEY)}
 
-    def _rivals(self, run: str, expected: Claim | None) -> dict[str, tuple[bool, Claim]]:
+    def _rivals(self, own: str, expected: Claim | None) -> dict[str, _Found]:
         """All others but ``expected`` as it was seen; once that is renewed it is a rival like any other."""
-        return {other: found for other, found in self._claims().items() if other != run and not (expected and found[1].text == expected.text)}
+        return {key: found for key, found in self._claims().items() if key != own and not (expected and found.claim.text == expected.text)}
 
-    def _write(self, run: str, claim: Claim, *, holds: bool, more: Mapping[str, str | None]) -> None:
+    def _write(self, key: str, claim: Claim, *, holds: bool, more: Mapping[str, str | None]) -> None:
         """Write our key, with an epoch that this run has never written: a watcher tells by it whether the run has shown life."""
         self._epoch = max(claim.epoch, self._epoch + 1)
         claim = replace(claim, epoch=self._epoch)
-        self._keys.write({_KEY + run: _value(claim, holds=holds), **(_facts(claim) if holds else {}), **more})
+        self._keys.write({key: _value(claim, holds=holds), **(_facts(claim) if holds else {}), **more})
         self._settle()
 
-    def _withdraw(self, run: str) -> None:
-        self._keys.write({_KEY + run: None})
+    def _withdraw(self, key: str) -> bool:
+        self._keys.write({key: None})
+        return False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A claim that is there, and whether it says that its run holds the lock."""
+
+    holds: bool
+    claim: Claim
+
+
+def _run(key: str) -> str:
+    return key[len(_KEY) :].partition("-")[0]
 
 
 def _value(claim: Claim, *, holds: bool) -> str:
     return f"{'' if holds else _CANDIDATE}{claim.text[len(claim.run) + 1 :]}.{claim.purpose}"
 
 
-def _parsed(run: str, value: str) -> tuple[bool, Claim]:
+def _parsed(key: str, value: str) -> _Found:
     state, _dot, purpose = value.lstrip(_CANDIDATE).partition(".")
-    return not value.startswith(_CANDIDATE), parse_claim(f"{run}-{state}", purpose)
+    return _Found(not value.startswith(_CANDIDATE), parse_claim(f"{_run(key)}-{state}", purpose))
 
 
 def _facts(claim: Claim | None) -> dict[str, str | None]:

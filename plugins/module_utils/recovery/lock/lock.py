@@ -132,8 +132,9 @@ class Lock:
             found = self._place.read()
             if found and found.run == self._claim.run:
                 # It was written before, nobody knows when.
-                self._claim, began = found, float("-inf")
-                break
+                self._claim = found
+                self._hold(float("-inf"))
+                return self._claim
             if found and not found.released_unfinished:
                 self._watch(found)
             elif found and not self._may_follow(found):
@@ -142,9 +143,9 @@ class Lock:
             began = self._now()
             if self._place.swap(found, claim, {}):
                 self._claim, self._taken_over = claim, found is not None
-                break
-        self._hold(began)
-        return self._claim
+                self._hold(began)
+                self._wait_until_shown(found)
+                return self._claim
 
     def correct(self, was_running: bool) -> None:
         """Note that the machine ran, or did not, when the lock was taken: somebody started or stopped it after it was read."""
@@ -161,6 +162,16 @@ class Lock:
         self._confirmed(began)
         self._renewal = threading.Thread(target=self._renew_until_ended, name="lock", daemon=True)
         self._renewal.start()
+
+    def _wait_until_shown(self, replaced: Claim | None) -> None:
+        """Wait while reads lag: one that still shows the claim which was replaced is no sign of another run. Raises LockLost."""
+        limit = self._waiter.shorter(self._ttl_s / 2)
+        for pause_s in limit.pauses():
+            found = self._place.read()
+            lags = (found.text if found else "") == (replaced.text if replaced else "")
+            if not lags or limit.remaining_s <= 0:
+                return self.confirm_by(found)
+            limit.pause(pause_s)
 
     def _watch(self, found: Claim) -> None:
         """Wait until the holder counts as dead. Raises LockLost as soon as it shows life."""

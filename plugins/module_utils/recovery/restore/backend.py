@@ -122,6 +122,9 @@ class RestoreBackend:
         place = self._found.place if self._found else ""
         return RestoreDeletion(self._task, self._in(place), self._waiter, self._one).plan(self._found)
 
+    def acted(self) -> bool:
+        return self._provider.acted()
+
 
 def making(make: Callable[[Task, Waiter], Provider]) -> Callable[[Task, Waiter], RestoreBackend]:
     """The back end of one provider."""

@@ -50,7 +50,6 @@ class RestoreDeletion:
             steps=route.steps(),
             verb="deleted",
             release=lock.abandon,
-            acted=self._provider.acted,
             note=f"Deleted: {going}" if going else "It kept nothing; its marks are removed",
             forecast=f'Restore would be deleted: "{restore.name}" of {target}, with {going or "its marks, and no disk"}.',
         )

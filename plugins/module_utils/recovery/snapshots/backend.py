@@ -145,6 +145,9 @@ class SnapshotBackend:
         refuse_read(self._provider(), [point])
         return replace(plan, forecast=f"Snapshot would be deleted: {told(point)}", note=f"By name: {told(point)}")
 
+    def acted(self) -> bool:
+        return self._snapshots.acted()
+
     def _refuse_deletion(self, found: RecoveryPoint) -> None:
         snapshots, why = self._snapshots, ""
         backup = snapshots.backup_of(found)

@@ -87,3 +87,6 @@ class Snapshots(Protocol):
     def delete(self, point: RecoveryPoint) -> Change: ...
     def is_taken(self, error: Conflict) -> bool:
         """Whether a create was refused because the name is taken."""
+
+    def acted(self) -> bool:
+        """Whether any change was accepted, or may have been."""

@@ -60,7 +60,6 @@ class Assembly:
             seen=partial(self._seen, devices),
             release=case.lock.abandon,
             state=lambda: state_after_restore(case.target, devices, going_back=going_back),
-            acted=case.provider.acted,
             note=message.done,
             forecast=message.forecast,
         )

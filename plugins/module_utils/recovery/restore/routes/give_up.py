@@ -68,7 +68,6 @@ def give_up_unfinished(target: Target, lock: Lock, restore: Restore, name: str, 
         steps=chained(steps),
         verb="completed",
         release=lock.abandon,
-        acted=target.provider.acted,
         forecast=f'Would give up the unfinished restore "{restore.name}" of {target} and delete {_names(restore.new) or "no disk"}; the VM keeps its disks.',
         note=f'The unfinished restore "{restore.name}" is given up; its new disks are deleted: {_names(restore.new) or "none"}',
     )

@@ -66,13 +66,16 @@ class Bin:
 
     def perform(self, check_mode: bool = False, wait: bool = True, **more: Any) -> Outcome:
         task = fake_task(DELETE, check_mode=check_mode, wait=wait)
-        bin_plan = self.plan(**more)
+        bin_plan, report = self.plan(**more), self.report
 
         class Backend(FakeBackend):
             world = World()
 
             def plan_delete(self, found: Record | None) -> Plan:
                 return bin_plan
+
+            def acted(self) -> bool:
+                return report.changed
 
         waiter = FakeClock().waiter()
         return perform(Backend(task, waiter), task, waiter, self.report)

@@ -188,6 +188,7 @@ def test_what_could_not_be_put_back_is_in_the_message(controller: Controller, mo
     backend = backend_of(World())
     plan = Plan((Step("attach", do=lambda: None, undo=refuse), Step("start", do=fail, needs=("attach",))))
     monkeypatch.setattr(backend, "plan_create", lambda _self, _found: plan)
+    monkeypatch.setattr(backend, "acted", lambda _self: True)
     ended = controller.run({"fake": backend}, operation=CREATE, name="one")
     assert ended.result["msg"] == 'Failed to create restore "one": taken Not everything could be put back: attach: still in use.'
     assert ended.result["steps"] == [{"name": "attach", "status": "not undone"}, {"name": "start", "status": "failed"}]

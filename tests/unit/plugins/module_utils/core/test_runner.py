@@ -233,6 +233,7 @@ def test_message_without_waiting_is_the_usual_one_when_the_end_was_seen() -> Non
         world = World()
 
         def _create(self, wanted: Any) -> None:
+            self._acted = True
             self.world.records[wanted.name] = wanted
 
     task, waiter = fake_task(CREATE, wait=False), FakeClock().waiter()

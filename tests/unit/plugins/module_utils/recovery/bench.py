@@ -39,9 +39,15 @@ DEVICES = ("boot", "data", "Odd.7")
 FIRST, SECOND, THIRD = "20260101-000000", "20260102-000000", "20260103-000000"
 LOCK_TTL_S = 120
 ADDRESS = "192.0.2.1"
+PASSWORD = "correct horse"
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     module: {name: option.spec.get("default") for name, option in {**COMMON, **options}.items()} for module, options in OPTIONS.items()
 }
+
+
+def options_of(module: str, **given: Any) -> dict[str, Any]:
+    """The options of a task here; ``given`` are those that are not as always."""
+    return {**_DEFAULTS[module], "site": HERE, "lock_ttl": LOCK_TTL_S, **given}
 
 
 # The processes that work at this moment, the innermost last: all else is paused.
@@ -201,7 +207,7 @@ class Bench:
         cloud = self.cloud
         waiter = Waiter(0, 0)
         process = Process(cloud, waiter, script)
-        options = {**_DEFAULTS[module], "site": HERE, "wait_timeout": self.wait_timeout, "lock_ttl": LOCK_TTL_S, **given}
+        options = options_of(module, **{"wait_timeout": self.wait_timeout, **given})
         if operation == "CREATE" and "vm_names" not in given and "vm_filter" not in given:
             options["vm_name"] = options["vm_name"] or VM
         task = Task(module, operation, "memory", options, check)
@@ -292,7 +298,7 @@ def seeded(devices: int = 3, *, on: bool = True, content: str = "one", reserved:
     """A bench with one machine, the first of whose disks boots and goes along with it. ``reserved``: its address stays when it stops."""
     bench = Bench()
     cloud = bench.cloud
-    own = {"address": ADDRESS if on or reserved else "", "size": "large", "protected": False}
+    own = {"address": ADDRESS if on or reserved else "", "size": "large", "protected": False, "secrets": {"password": PASSWORD}}
     cloud.addresses.update({ADDRESS: "by its owner"} if reserved else {})
     power = Power.ON if on else Power.OFF
     vm = Machine(VM_REF, VM, cloud.number(), {}, {"team": "shop"}, "1", cloud.timestamp, power, STATUSES[power], cloud.timestamp, own=own)

@@ -57,7 +57,7 @@ OPTIONS: Mapping[str, Mapping[str, Option]] = {
     },
 }
 _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
-_LONGEST = 63
+_LONGEST, _MOST = 63, 64
 
 
 def _last(ref: Ref) -> str:
@@ -125,7 +125,7 @@ class MemoryMachines:
         def begin() -> None:
             if ref in cloud.things:
                 raise Conflict(f"{name} is there already.", code=TAKEN)
-            own = {"address": request["address"], "size": request["size"], "protected": False}
+            own = {"address": request["address"], "size": request["size"], "secrets": request["secrets"], "protected": False}
             status = STATUSES[Power.BETWEEN]
             cloud.put(ref, Machine(ref, name, cloud.number(), dict(marks), request["tags"], "1", cloud.timestamp, Power.BETWEEN, status, own=own))
             for one in request["disks"]:
@@ -148,6 +148,8 @@ class MemoryMachines:
         def begin() -> None:
             if cloud.machine(ref).uid != machine.uid:
                 raise NotFound(f"{machine.name} with the id {machine.uid} is gone.")
+            if cloud.machine(ref).own["protected"]:
+                raise Conflict(f"{machine.name} is protected against deletion.")
             cloud.check_deletion(one.disk for one in cloud.machine(ref).attached if one.kept["goes_along"])
             cloud.update(ref, power=Power.BETWEEN, status="LEAVING")
 
@@ -462,13 +464,15 @@ def _point_name(vm: str, place: str, moment: str, attempt: str, device: str, kin
 class MemoryMarks:
     """Marks and tags, written by compare-and-swap on the version."""
 
-    RULES: ClassVar[MarkRules] = MarkRules(_LONGEST, 64, compare_and_swap=True)
+    RULES: ClassVar[MarkRules] = MarkRules(_LONGEST, _MOST, compare_and_swap=True)
 
     def __init__(self, process: Process) -> None:
         self._process, self._cloud = process, process.cloud
 
     def write(self, seen: Marked, changes: mark.Changes) -> Change:
-        return self._write(seen, changes, tags=False, bookkeeping=set(changes) <= {mark.LOCK, mark.LOCK_FOR, mark.WAS})
+        return self._write(
+            seen, {key: value or None for key, value in changes.items()}, tags=False, bookkeeping=set(changes) <= {mark.LOCK, mark.LOCK_FOR, mark.WAS}
+        )
 
     def write_tags(self, seen: Marked, tags: Mapping[str, str]) -> Change:
         return self._write(seen, tags, tags=True, bookkeeping=False)
@@ -481,6 +485,9 @@ class MemoryMarks:
                 raise NotFound(f"there is no {ref}.")
             if cloud.things[ref].version != seen.version:
                 raise Conflict(f"{ref} was changed since it was read.", code=STALE)
+            after = mark.merged({**seen.tags, **mark.prefixed(seen.marks)}, changes if tags else {mark.PREFIX + key: value for key, value in changes.items()})
+            if len(after) > self.RULES.most or any(len(value) > self.RULES.longest_value for value in after.values()):
+                raise InvalidRequest(f"{ref}: these marks and tags are too many or too long.")
 
         def finish() -> None:
             check()
@@ -502,6 +509,8 @@ def _checked(tags: Mapping[Any, Any] | None) -> dict[str, str]:
     bad = [key for key in tags or {} if str(key).startswith(mark.PREFIX)]
     if bad:
         raise InvalidRequest(f"tags: {', '.join(bad)} cannot be set.")
+    if len(tags or {}) > _MOST - mark.MOST:
+        raise InvalidRequest("tags: there are too many.")
     return {str(key): str(value) for key, value in (tags or {}).items()}
 
 
@@ -515,7 +524,8 @@ class MemoryManifests:
 
     def capture(self, machine: Machine, disks: Mapping[str, Disk]) -> Document:
         attached = [{"device": one.device, "disk": one.disk, "boot": one.boot, "order": one.order, **one.kept} for one in machine.attached]
-        instance = {"size": machine.own["size"], "address": machine.own["address"], "tags": dict(machine.tags), "attached": attached}
+        own = {name: machine.own[name] for name in ("size", "address", "secrets")}
+        instance = {**own, "tags": dict(machine.tags), "attached": attached}
         models = {device: {"type": disk.own["type"], "size": disk.size_gib, "tags": dict(disk.tags)} for device, disk in sorted(disks.items())}
         facts = {"version": VERSION, "provider": "memory", "vm": machine.name, "uid": machine.uid, "zone": self._place}
         return {**facts, "instance": instance, "disks": models}
@@ -538,11 +548,11 @@ class MemoryManifests:
         tags = instance["tags"] if changes.as_before else {**instance["tags"], **_checked(changes.task["tags"])}
         address = "" if copied or instance["address"] not in self._cloud.addresses else instance["address"]
         size = instance["size"] if changes.as_before else changes.task["machine_type"] or instance["size"]
-        return {"size": size, "tags": tags, "address": address, "disks": list(attachments)}
+        return {"size": size, "tags": tags, "address": address, "secrets": instance["secrets"], "disks": list(attachments)}
 
     def scratch(self, name: str) -> Document:
         part = {"device": "boot", "disk": "", "boot": True, "order": 0, "goes_along": True}
-        instance = {"size": "small", "address": "", "tags": {}, "attached": [part]}
+        instance = {"size": "small", "address": "", "secrets": {}, "tags": {}, "attached": [part]}
         return {"version": VERSION, "vm": name, "zone": self._place, "instance": instance, "disks": {"boot": {"type": "plain", "size": 1, "tags": {}}}}
 
     def storable(self, document: Document) -> bool:

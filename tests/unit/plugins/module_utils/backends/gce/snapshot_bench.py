@@ -19,7 +19,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce i
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce import objects as gce_objects
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.gce.objects import EVERYWHERE, Disk, Operation, Place, Resource, Snapshot
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, RecoveryError, WaitTimeout
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, OutcomeUnknown, RecoveryError, WaitTimeout
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
@@ -60,6 +60,7 @@ class FakeClient:
         self.quotas: list[Wire] | RecoveryError = [{"metric": "SNAPSHOTS", "limit": 10.0, "usage": 1.0}]
         self.missing: dict[str, RecoveryError] = {}
         self.filters: list[str | None] = []
+        self.has_acted = False
         self._ids = 1000
 
     # -- What is there
@@ -173,9 +174,17 @@ class FakeClient:
 
     def _begin(self, verb: str, name: str, *said: Any) -> None:
         self.sent.append((verb, name, *said))
-        self.on.get(verb, lambda _name: None)(name)
+        try:
+            self.on.get(verb, lambda _name: None)(name)
+        except OutcomeUnknown:
+            self.has_acted = True
+            raise
+
+    def acted(self) -> bool:
+        return self.has_acted
 
     def _operation(self, verb: str, name: str) -> Operation:
+        self.has_acted = True
         return gce_objects.operation({"name": f"operation-{verb}", "operationType": verb, "targetLink": name})
 
     @property
@@ -217,7 +226,7 @@ class Bench:
         with mock.patch.object(connection, "connect", return_value=self.client):
             backend = registry.SNAPSHOT(self.last, waiter)
         backend.validate(operation)
-        self.report = Report()
+        self.report, self.client.has_acted = Report(), False
         return perform(backend, self.last, waiter, self.report)
 
     def create(self, **options: Any) -> Outcome:

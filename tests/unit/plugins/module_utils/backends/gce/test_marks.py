@@ -58,12 +58,12 @@ def test_every_mark_is_a_legal_label_and_hidden_from_users() -> None:
     assert marks.split({**labels, "env": "prod"}) == (dict.fromkeys(names, "x"), {"env": "prod"})
 
 
-@pytest.mark.parametrize("text", ["web-1", "", "a" * 63, "größe"])
+@pytest.mark.parametrize("text", ["web-1", "", "a" * 63])
 def test_legal_text_is_its_own_value(text: str) -> None:
     assert label_value(text) == text
 
 
-@pytest.mark.parametrize("text", ["Web 1", "a" * 64, "web/1", "...", "W" * 200, "ЖЖЖ"])
+@pytest.mark.parametrize("text", ["Web 1", "a" * 64, "web/1", "...", "W" * 200, "ЖЖЖ", "größe"])
 def test_other_text_gets_a_readable_beginning_and_a_hash(text: str) -> None:
     value = label_value(text)
     assert len(value) <= 63

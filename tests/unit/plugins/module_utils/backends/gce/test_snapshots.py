@@ -142,7 +142,9 @@ def test_name_that_is_taken_by_an_equal_one_is_ours(bench: Bench, code: str) -> 
         raise Conflict("it exists.", code=code)
 
     bench.client.on["insert"] = take
-    assert bench.create().changed
+    made = bench.create()
+    # Another run has made it.
+    assert (made.changed, made.message) == (False, "Snapshot was created by another run already")
 
 
 @pytest.mark.parametrize("error", [ProviderFailure("quota", code="QUOTA_EXCEEDED", http_status=403), Conflict("not ready", code="resourceNotReady")])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from unittest import mock
 
@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import backup, registry, restore
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.px_backup.client import LONGEST_PAGE, Kind
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import NotFound
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import NotFound, OutcomeUnknown
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.runner import Registered, perform
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps import Report
@@ -40,6 +40,22 @@ def wire(path: str, name: str, uid: str, status: str | None, *, labels: Mapping[
     if status is not None:
         shown["status"] = {"status": status, "reason": shown.pop("reason", "")}
     return {"metadata": metadata, INFO_KEYS.get(path, f"{path}_info"): shown}
+
+
+def _noted(send: Callable[..., Any]) -> Callable[..., Any]:
+    """A call that changes something: whether it was accepted, or may have been, is noted as the client does."""
+
+    @wraps(send)
+    def noted(client: FakeClient, *args: Any, **kwargs: Any) -> Any:
+        try:
+            answer = send(client, *args, **kwargs)
+        except OutcomeUnknown:
+            client.has_acted = True
+            raise
+        client.has_acted = True
+        return answer
+
+    return noted
 
 
 class FakeClient:
@@ -65,8 +81,12 @@ class FakeClient:
         self.on_delete: Callable[[str, Wire], None] = lambda _path, _item: None
         self.on_update: Callable[[str, Wire], None] = lambda _path, _item: None
         self.read = 0
+        self.has_acted = False
         self.ignores_uid = False
         self.page_sizes: list[int] = []
+
+    def acted(self) -> bool:
+        return self.has_acted
 
     def put(self, path: str, *items: Wire) -> None:
         self.objects.setdefault(path, []).extend(items)
@@ -112,6 +132,7 @@ class FakeClient:
                 return deepcopy(item)
         raise NotFound("object not found", code="NotFound", http_status=404)
 
+    @_noted
     def create(self, kind: Kind, body: Mapping[str, Any]) -> Wire:
         self.calls.append(("create", kind.path, deepcopy(dict(body))))
         made = made_from(kind.path, body)
@@ -120,12 +141,14 @@ class FakeClient:
         self.put(kind.path, made)
         return deepcopy(made)
 
+    @_noted
     def update(self, kind: Kind, body: Mapping[str, Any]) -> None:
         self.calls.append(("update", kind.path, deepcopy(dict(body))))
         item = self.one(kind.path, body["metadata"]["uid"])
         item["metadata"].update({key: value for key, value in deepcopy(dict(body["metadata"])).items() if key in ("labels", "ownership")})
         self.on_update(kind.path, item)
 
+    @_noted
     def delete(self, kind: Kind, name: str, uid: str, query: Sequence[tuple[str, str]] = ()) -> None:
         self.calls.append(("delete", kind.path, name, uid, tuple(query)))
         item = self.one(kind.path, uid)
@@ -202,7 +225,7 @@ class Bench:
         with mock.patch.object(backup, "connect", return_value=self.client), mock.patch.object(restore, "connect", return_value=self.client):
             backend = self.backend(self.last, waiter)
         backend.validate(operation)
-        self.report = Report()
+        self.report, self.client.has_acted = Report(), False
         return perform(backend, self.last, waiter, self.report)
 
     def create(self, **options: Any) -> Outcome:

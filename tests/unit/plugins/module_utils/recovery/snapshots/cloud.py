@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, InvalidRequest, NotFound, RecoveryError
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, RecoveryError
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import DELETING, FAILED, RUNNING, SUCCEEDED
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.options import COMMON
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.outcome import Outcome
@@ -60,6 +60,7 @@ class Cloud:
     stale: int = 0
     sent: list[tuple[Any, ...]] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
+    acted: bool = False
     past: dict[str, RecoveryPoint] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1001, 9999)))
 
@@ -103,8 +104,13 @@ class Cloud:
 
     def request(self, verb: str, name: str, act: Callable[[], object], *said: Any) -> Work:
         self.sent.append((verb, name, *said))
-        self.on.get(verb, lambda _name: None)(name)
+        try:
+            self.on.get(verb, lambda _name: None)(name)
+        except OutcomeUnknown:
+            self.acted = True
+            raise
         act()
+        self.acted = True
         return Work(self, verb, name)
 
     def make(self, planned: Planned) -> None:
@@ -261,6 +267,9 @@ class MemorySnapshots:
     def is_taken(self, error: Conflict) -> bool:
         return error.code == "taken"
 
+    def acted(self) -> bool:
+        return self._cloud.acted
+
 
 class Restoring:
     """What of a provider a look for restores needs."""
@@ -303,7 +312,7 @@ class Bench:
         waiter = self.clock.waiter(self.last["wait_timeout"])
         backend = SnapshotBackend(self.last, waiter, MemorySnapshots(self.cloud, self.last), lambda: cast(Provider, Restoring(self.cloud)))
         backend.validate(operation)
-        self.report = Report()
+        self.report, self.cloud.acted = Report(), False
         return perform(backend, self.last, waiter, self.report)
 
     def create(self, **options: Any) -> Outcome:

@@ -95,7 +95,8 @@ def test_disk_that_is_absent_is_named(bench: Bench) -> None:
 
 def test_name_that_another_run_takes_meanwhile_is_ours_when_it_is_equal(bench: Bench) -> None:
     bench.cloud.on["make"] = lambda name: bench.cloud.put(name) and None
-    assert bench.create().changed
+    made = bench.create()
+    assert (made.changed, made.message) == (False, "Snapshot was created by another run already")
     bench.cloud.points.clear()
     bench.cloud.on["make"] = lambda name: bench.cloud.put(name, disk="7") and None
     with pytest.raises(Conflict, match="earlier disk"):
