@@ -161,7 +161,7 @@ class Gate:
         """The same for several things at once. ``until_seen``: wait until reads show the marks, because what follows goes by them."""
         self._all(wanted, self._marked)
         if until_seen:
-            self._until_shown("marking", lambda: all([_has(read(), changes) for read, changes in wanted]))
+            self._until_shown("marking", lambda: all(_has(read(), changes) for read, changes in wanted))
 
     def _all(self, wanted: Sequence[tuple[Callable[[], Marked | None], Any]], write: Callable[..., RecoveryError | None]) -> None:
         pause_s, left = _FIRST_PAUSE_S, list(wanted)

@@ -134,7 +134,7 @@ def first_again(bench: Bench, holders: list[str]) -> Ran:
         ("restore", {"name": "r5", "snapshot_datetime": FIRST, "strategy": "replace"}, "one"),
         ("restore", {"rollback_of": "r1"}, "two"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_disks_that_a_restore_has_exchanged_since_the_first_look_are_planned_anew(module: str, given: dict[str, Any], content: str | None) -> None:
     """The first run was told to wait between its plan and its lock."""
