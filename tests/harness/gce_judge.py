@@ -89,7 +89,7 @@ def judge_first(stage: Stage, kind: Kind, cloud: Cloud, result: Result, cell: Ce
         # A renewal of the lock that is refused is tried again at the next turn, and one that is under way harms nobody.
         # While there is no VM, the lock is on its boot disk, which has its name.
         hit = cell.case.split(" | ")[1].split(" #")[0]
-        may_be_renewal = stage.route.locks and hit.endswith((f"/instances/{VM}/setLabels", f"/disks/{VM}/setLabels"))
+        may_be_renewal = stage.route.locks and bool(re.search(rf"/(instances/[^/]+|disks/{VM})/setLabels$", hit))
         wrong += [
             f"success is reported, but {text}"
             for text in _end_problems(stage, cloud)

@@ -66,6 +66,11 @@ class MeetingTask:
         return [f"disk:{name}" for name in on_vm(cloud).values()] if self.leaves else []
 
 
+def on_devices(vm: Mapping[str, Any]) -> list[str]:
+    """The names of the disks of a VM."""
+    return [entry["source"].rpartition("/")[2] for entry in vm.get("disks", [])]
+
+
 def _fine(cloud: Cloud, facts: Facts) -> list[str]:
     return []
 
@@ -145,11 +150,6 @@ TASKS = [
     ),
 ]
 BY_TITLE = {task.title: task for task in TASKS}
-
-
-def on_devices(vm: Mapping[str, Any]) -> list[str]:
-    """The names of the disks of a VM."""
-    return [entry["source"].rpartition("/")[2] for entry in vm.get("disks", [])]
 
 
 class MeetingStage:

@@ -47,11 +47,13 @@ class Resource(Protocol[T]):
 
     @property
     def words(self) -> Words: ...
+
     @property
     def tags(self) -> Mapping[str, str]:
         """The labels that the task gives."""
 
     def record_of(self, thing: T) -> Record: ...
+
     def look(self) -> T | None:
         """The very one that was found or made, the one of the name while none is known; None when it is gone, also when another took its name."""
 
@@ -90,6 +92,7 @@ class Resource(Protocol[T]):
         """Set the labels that ``label_changes`` names, and keep all others."""
 
     def delete(self, thing: T) -> None: ...
+
     def finish(self) -> None:
         """Wait for the end of the last request, where the provider tells of it apart from the resource. Raises what made it fail."""
 

@@ -90,9 +90,9 @@ class Waiter:
         if self.cancelled or self._sleep(min(seconds, self.remaining_s)) or self.cancelled:
             raise Cancelled("the task was cancelled.")
 
-    def pauses(self) -> Iterator[float]:
+    def pauses(self, first_s: float = _FIRST_PAUSE_S) -> Iterator[float]:
         """The pauses of one wait in seconds: 1, 1.5, 2.25, ... up to the interval."""
-        pause_s = min(_FIRST_PAUSE_S, self._interval_s)
+        pause_s = min(first_s, self._interval_s)
         while True:
             yield pause_s
             pause_s = min(pause_s * _GROWTH, self._interval_s)

@@ -161,7 +161,7 @@ class Gate:
         """The same for several things at once. ``until_seen``: wait until reads show the marks, because what follows goes by them."""
         self._all(wanted, self._marked)
         if until_seen:
-            self._until_shown("marking", lambda: all([_has(read(), changes) for read, changes in wanted]))
+            self._until_shown("marking", lambda: all(at_once(*[partial(_shows, read, changes) for read, changes in wanted])))
 
     def _all(self, wanted: Sequence[tuple[Callable[[], Marked | None], Any]], write: Callable[..., RecoveryError | None]) -> None:
         pause_s, left = _FIRST_PAUSE_S, list(wanted)
@@ -210,6 +210,10 @@ class Gate:
                 return error
             raise
         return None
+
+
+def _shows(read: Callable[[], Marked | None], changes: Changes) -> bool:
+    return _has(read(), changes)
 
 
 def _has(thing: Marked | None, changes: Changes) -> bool:

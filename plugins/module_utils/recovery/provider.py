@@ -65,6 +65,7 @@ class Machines(Protocol):
         """The VM as it is now, None when there is none; read by itself, so that it does not lag as a list may."""
 
     def ref(self, name: str) -> Ref: ...
+
     def chosen_by(self, tags: Mapping[str, str]) -> list[str]:
         """The names of the VMs with all these tags."""
 
@@ -76,6 +77,7 @@ class Machines(Protocol):
 
     def start(self, machine: Machine) -> Change: ...
     def stop(self, machine: Machine, discard_volatile: bool) -> Change: ...
+
     def build(self, name: str, request: Any, marks: Mapping[str, str]) -> Change:
         """Make the machine of a request of ``Manifests.build_request``, with marks in the same request. Sent twice, it makes no second one."""
 
@@ -84,6 +86,7 @@ class Machines(Protocol):
 
     def attach(self, machine: Machine, attachment: Attachment) -> Change: ...
     def detach(self, machine: Machine, attachment: Attachment) -> Change: ...
+
     def outlive(self, machine: Machine) -> list[str]:
         """The names of the disks that stay when the machine is deleted as it is."""
 
@@ -116,6 +119,7 @@ class Disks(Protocol):
     """The disks that machines of one place can have."""
 
     def get(self, ref: Ref) -> Disk | None: ...
+
     def marked(self, marks: Mapping[str, str | None], having: str = "") -> list[Disk]:
         """The disks of the place with these marks (None: any value, or none), and with the mark ``having`` of any value."""
 
@@ -228,6 +232,7 @@ class Points(Protocol):
         """Delete it. Raises NotFound when sent for one that is gone."""
 
     def wish(self, task: Task, consistency: str) -> Wish: ...
+
     def saved_devices(self, backup: BackupSet, manifest: Document | None) -> dict[str, RecoveryPoint]:
         """Device to what its disk is made from."""
 
@@ -277,6 +282,7 @@ class Manifests(Protocol):
         """Device to what a new disk is made with, in the place of this provider."""
 
     def build_request(self, document: Document, name: str, attachments: Sequence[Attachment], changes: BuildChanges) -> Any: ...
+
     def scratch(self, name: str) -> Document:
         """A manifest for a machine that never was: one boot disk, whose device is ``BOOT``."""
 
@@ -286,6 +292,7 @@ class Manifests(Protocol):
     def has(self, key: str) -> bool: ...
     def put(self, document: Document) -> Change: ...
     def get(self, key: str) -> Document | None: ...
+
     def kept_for(self, vm: str) -> list[str]:
         """The fingerprints of all manifests of a VM that are stored apart."""
 
@@ -349,20 +356,26 @@ class Provider(Protocol):
 
     @property
     def place(self) -> str: ...
+
     @property
     def scope(self) -> str:
         """What names are unique within: the project, the account. It goes into derived names."""
 
     @property
     def machines(self) -> Machines: ...
+
     @property
     def disks(self) -> Disks: ...
+
     @property
     def points(self) -> Points: ...
+
     @property
     def marks(self) -> Marks: ...
+
     @property
     def manifests(self) -> Manifests: ...
+
     @property
     def extras(self) -> Extras: ...
 

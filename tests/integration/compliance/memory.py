@@ -32,14 +32,14 @@ class LooseMarks(MemoryMarks):
 
     RULES = replace(MemoryMarks.RULES, compare_and_swap=False)
 
-    def _write(self, seen: Marked, changes: marks.Changes, **how: bool) -> Change:
+    def _write(self, seen: Marked, changes: marks.Changes, *, tags: bool, bookkeeping: bool) -> Change:
         write = super()._write
 
         def send() -> Work:
             there = self._cloud.things.get(seen.ref)
-            return write(replace(seen, version=there.version if there else ""), changes, **how).send()
+            return write(replace(seen, version=there.version if there else ""), changes, tags=tags, bookkeeping=bookkeeping).send()
 
-        return replace(write(seen, changes, **how), send=send)
+        return replace(write(seen, changes, tags=tags, bookkeeping=bookkeeping), send=send)
 
 
 class MemoryBench:
@@ -67,9 +67,12 @@ class MemoryBench:
         return Waiter(timeout_s, 1, clock=self._cloud.clock, sleep=self._cloud.clock.sleep)
 
     def provider(self, task: Task, waiter: Waiter) -> Provider:
-        process = Process(self._cloud, waiter, lambda event: self._fault(event))
+        process = Process(self._cloud, waiter, self._on_event)
         self._processes.append(process)
         return Memory(task, process, task["site"])
+
+    def _on_event(self, event: Event) -> Fault | None:
+        return self._fault(event)
 
     def received(self, *, changing: bool = False) -> int:
         return sum(event.kind == CHANGE or not changing for process in self._processes for event in process.events)

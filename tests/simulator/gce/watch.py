@@ -51,7 +51,11 @@ class Watch:
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.claims = Claims(self.lock_label, self.lock_ttl_s, self._vm, self._disks, lambda: self.project.world.clock.now())
+        self.claims = Claims(self.lock_label, self.lock_ttl_s, self._vm, self._disks, self._now)
+
+    def _now(self) -> float:
+        # The world's clock may be another one later.
+        return self.project.world.clock.now()
 
     def check(self) -> None:
         """After a commit: the mix of old and new disks, and the bytes."""

@@ -437,7 +437,7 @@ def test_action_group_lists_exactly_the_modules() -> None:
 def test_architecture_page_names_files_that_exist() -> None:
     """A name with a place-holder stands for one file of each provider, or of one at least."""
     page = (ROOT / "docs" / "architecture.md").read_text()
-    named = sorted({name for name in re.findall(r"`([\w/<>.]+/(?:[\w]+\.py)?)`", page)})
+    named = sorted(set(re.findall(r"`([\w/<>.]+/(?:[\w]+\.py)?)`", page)))
     base = (ROOT, ROOT / "plugins" / "module_utils", ROOT / "plugins")
     assert len(named) > 30
     missing = [name for name in named if not any(list(folder.glob(name.replace("<provider>", "*"))) for folder in base)]

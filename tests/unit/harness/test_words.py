@@ -37,7 +37,7 @@ class FakeCloud:
 
 def wrong_with(message: str, *log: dict[str, Any], run: str = "run-1", **value: Any) -> list[str]:
     result = Result({"failed": True, "msg": message, **value}, 1, "", "", 0.0, 0)
-    return words_wrong(cast("Cloud", FakeCloud(*log)), result, run)
+    return words_wrong(cast(Cloud, FakeCloud(*log)), result, run)
 
 
 def test_nothing_was_changed_is_held_against_the_requests_of_this_run():

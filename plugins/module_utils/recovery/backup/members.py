@@ -170,6 +170,9 @@ def delete_members(target: Target, members: Sequence[RecoveryPoint]) -> list[Wor
         try:
             return target.gate.begin_all([target.provider.points.delete(member)])
         except NotFound:
+            # What is gone may also be the VM, and with it the lock: then nothing was deleted.
+            if target.provider.points.get(member) is not None:
+                raise
             return []
 
     outcomes: list[list[Work] | RecoveryError] = at_once(*[partial(_tried, begin, member) for member in wanted])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar, Protocol
 
@@ -17,6 +17,8 @@ from ...core.waiter import Waiter
 from .claim import Claim
 
 _LOOKS = 10
+# The first pause between two tries to write it.
+_SHORT_S = 0.1
 # The part of the time to live that a confirmation is not relied on: a request needs time to arrive.
 _MARGIN = 0.2
 
@@ -127,7 +129,7 @@ class Lock:
 
     def acquire(self, was_running: bool) -> Claim:
         """Take the lock and keep renewing it; ``was_running`` counts where no earlier run has noted it. Raises LockLost, naming the holder."""
-        while True:
+        for _try in self._tries():
             began = self._now()
             found = self._place.read()
             if found and found.run == self._claim.run:
@@ -146,6 +148,17 @@ class Lock:
                 self._hold(began)
                 self._wait_until_shown(found)
                 return self._claim
+        return self._claim
+
+    def _tries(self) -> Iterator[None]:
+        """Tries at a write that somebody else's may be ahead of: the second at once, then with growing pauses. Raises Conflict at the deadline."""
+        yield
+        yield
+        for pause_s in self._waiter.pauses(_SHORT_S):
+            if self._waiter.remaining_s <= 0:
+                raise Conflict("the mark of the lock could not be written, because somebody else changes the marks all the time.")
+            self._waiter.pause(min(pause_s, self._ttl_s / _LOOKS))
+            yield
 
     def correct(self, was_running: bool) -> None:
         """Note that the machine ran, or did not, when the lock was taken: somebody started or stopped it after it was read."""
@@ -221,7 +234,7 @@ class Lock:
         if not self.held:
             return False
         self.stop_renewing()
-        for pause_s in self._waiter.pauses():
+        for _try in self._tries():
             try:
                 found = self._place.read()
             except NotFound:
@@ -232,7 +245,6 @@ class Lock:
             if not ours or self._place.swap(found, claim, more):
                 self.held = False
                 return ours
-            self._waiter.pause(min(pause_s, self._ttl_s / _LOOKS))
         return False
 
     def _renew_until_ended(self) -> None:

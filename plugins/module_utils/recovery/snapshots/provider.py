@@ -27,6 +27,7 @@ class Snapshots(Protocol):
 
     @property
     def marks(self) -> Marks: ...
+
     def validate(self, operation: str) -> None:
         """Raise InvalidRequest for options of the provider's own that make no sense, and for names that no snapshot can have; no request is made."""
 
@@ -75,6 +76,7 @@ class Snapshots(Protocol):
         """Looks at all that a snapshot of the disk needs; each is independent of the others."""
 
     def planned(self, name: str, disk: Disk, marks: Mapping[str, str]) -> Planned: ...
+
     def predicted(self, planned: Planned, disk: Disk) -> RecoveryPoint:
         """The snapshot as it will be."""
 
@@ -85,6 +87,7 @@ class Snapshots(Protocol):
 
     def create(self, planned: Planned) -> Change: ...
     def delete(self, point: RecoveryPoint) -> Change: ...
+
     def is_taken(self, error: Conflict) -> bool:
         """Whether a create was refused because the name is taken."""
 

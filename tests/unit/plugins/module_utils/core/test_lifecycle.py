@@ -75,7 +75,8 @@ class Box:
         return thing
 
     def look(self) -> Record | None:
-        coming = self.looks.pop(0) if self.looks else None
+        coming = next(iter(self.looks), None)
+        del self.looks[:1]
         if isinstance(coming, Exception):
             raise coming
         if isinstance(coming, Record):
@@ -170,6 +171,7 @@ class Bench:
     waiter: Waiter | None = None
 
     def validate(self, operation: str) -> None: ...
+
     def targets(self) -> tuple[str, ...]:
         return ()
 

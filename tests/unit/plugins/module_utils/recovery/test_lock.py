@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, NotFound, ProviderFailure, RecoveryError
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import Claim, claim_marks, claim_of, parse_claim
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import LeaseExpired, Lock, LockLost
@@ -699,6 +699,55 @@ def test_released_lock_may_be_acquired_again_by_another_run() -> None:
     with locked(place) as second:
         second.acquire(False)
         assert place.claim == second.claim
+
+
+# A place whose marks somebody else writes all the time
+
+
+def refuse_all(place: Place) -> list[int]:
+    """Nothing can be written any more; the list holds the number of tries."""
+    tries = [0]
+
+    def swap(_expected: Claim | None, _claim: Claim | None, _more: Mapping[str, str | None]) -> bool:
+        tries[0] += 1
+        return False
+
+    place.swap = swap  # type: ignore[method-assign]
+    return tries
+
+
+def test_lock_that_cannot_be_written_is_given_up_at_the_deadline_and_not_hurried() -> None:
+    place, clock = Place(), FakeClock()
+    tries = refuse_all(place)
+    with locked(place, clock=clock, timeout_s=300) as lock, pytest.raises(Conflict, match="somebody else changes the marks all the time"):
+        lock.acquire(True)
+    assert clock.now == pytest.approx(1300)
+    assert tries[0] < 60
+    assert not lock.held
+
+
+@pytest.mark.parametrize("end", [Lock.release, Lock.abandon, Lock.give_back])
+def test_lock_that_cannot_be_given_up_is_told_at_the_deadline(end: Callable[[Lock], None]) -> None:
+    """It is not renewed any more, and so counts as abandoned after a while."""
+    place, clock = Place(), FakeClock()
+    with locked(place, clock=clock, timeout_s=300) as lock:
+        lock.acquire(True)
+        tries = refuse_all(place)
+        with pytest.raises(Conflict, match="somebody else changes the marks all the time"):
+            end(lock)
+        assert clock.now == pytest.approx(1300)
+        assert tries[0] < 60
+
+
+def test_cancellation_ends_the_tries_for_the_lock() -> None:
+    place, clock = Place(), FakeClock()
+    waiter = clock.waiter(300)
+    lock = Lock(place, PURPOSE, TTL_S, waiter, lambda _claim: True, now=clock)
+    tries = refuse_all(place)
+    place.before_read = lambda number: waiter.cancel() if number == 3 else None
+    with pytest.raises(Cancelled):
+        lock.acquire(True)
+    assert tries == [3]
 
 
 # Among the marks of a machine

@@ -71,12 +71,18 @@ def test_cancelled_retirement_whose_vm_another_run_has_deleted_keeps_its_backup(
     """The network was gone while the images were made; the VM, its disks and its images must not all be gone in the end."""
     bench = unsaved()
     bench.cloud.may_go = when_saved_at_rest
+    began = bench.cloud.clock.now
     script = Meanwhile(bench, "wait for saving", lambda: bench.backup(retire_source=True), cancelled=True)
     ran = bench.backup(retire_source=True, script=script)
+    ended = bench.cloud.clock.now
     bench.cloud.settle(everything=True)
     assert ran.error is not None
     assert script.others[0].succeeded
     assert bench.machine() is None
+    # Nothing is being deleted, so nothing is waited for.
+    assert "still being deleted" not in ran.message
+    # The pause, and the watch of the other run.
+    assert ended - began < 3 * LOCK_TTL_S
     assert saved_devices(bench) == set(DEVICES)
     assert bench.restore().ok
 
@@ -128,7 +134,7 @@ def first_again(bench: Bench, holders: list[str]) -> Ran:
         ("restore", {"name": "r5", "snapshot_datetime": FIRST, "strategy": "replace"}, "one"),
         ("restore", {"rollback_of": "r1"}, "two"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_disks_that_a_restore_has_exchanged_since_the_first_look_are_planned_anew(module: str, given: dict[str, Any], content: str | None) -> None:
     """The first run was told to wait between its plan and its lock."""

@@ -291,11 +291,12 @@ def peak_of_refusal(server_url: str, match: str) -> int:
     try:
         with pytest.raises(Unanswered, match=match) as failure:
             get(server_url)
-        return tracemalloc.get_traced_memory()[1]
+        peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        assert not failure.value.error.transient
-        assert failure.value.acted
+    assert not failure.value.error.transient
+    assert failure.value.acted
+    return peak
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])

@@ -366,6 +366,22 @@ def test_directory_gets_the_full_manifest_for_its_owner_alone(bench: VmBench, tm
     assert "systemctl" in path.read_text()
 
 
+def test_directory_gets_the_manifest_of_a_backup_that_is_there_already(bench: VmBench, tmp_path: Path) -> None:
+    assert bench.backup().ok
+    assert not bench.backup(manifest_dir=str(tmp_path)).changed
+    (file,) = tmp_path.iterdir()
+    assert file.name == f"{VM}-{FIRST}.json"
+    assert json.loads(file.read_text())["vm"] == VM
+
+
+def test_manifest_of_a_backup_that_has_lost_it_is_not_written_and_that_is_said(bench: VmBench, tmp_path: Path) -> None:
+    assert bench.backup().ok
+    bench.remove("instanceTemplates", bench.names("instanceTemplates")[0])
+    ran = bench.backup(manifest_dir=str(tmp_path)).ok
+    assert "manifest_dir: this backup holds no manifest, so no file is written" in ran.warnings
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_directory_that_cannot_be_written_is_warned_of_because_the_backup_is_there(bench: VmBench, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ran = bench.backup(manifest_dir=str(tmp_path / "file")).ok

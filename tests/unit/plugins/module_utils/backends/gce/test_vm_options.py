@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,37 @@ def test_manifest_file_that_is_none_is_refused_before_anything_is_changed(bench:
     bench.backup()
     assert "manifest_file" in bench.refused(bench.restore(manifest_file=str(tmp_path / "m.json")), "InvalidRequest")
     assert "manifest is no manifest" in bench.refused(bench.restore(manifest={"a": "b"}), "InvalidRequest")
+
+
+def nested(depth: int) -> Any:
+    value: Any = "deep"
+    for _level in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"instance": []}, 'it must have "instance"'),
+        ({"instance": {"disks": "x"}}, '"disks" of "instance" must be a list of objects'),
+        ({"instance": {"disks": ["x"]}}, '"disks" of "instance" must be a list of objects'),
+        ({"instance": {"networkInterfaces": {}}}, '"networkInterfaces" of "instance" must be a list of objects'),
+        ({"instance": {}, "disks": [1]}, '"disks" must be a map from device to object'),
+        ({"instance": {}, "disks": {"data": "x"}}, '"disks" must be a map from device to object'),
+        ({"instance": {}, "disks": {"data": {}}}, 'each of "disks" must have "place"'),
+        ({"instance": {}, "provider": "ibm"}, "it is a manifest of provider ibm"),
+        ({"instance": {}, "vm": 7}, "vm, zone, uid and provider must be texts"),
+        ({"instance": {"labels": nested(50)}}, "it is nested more than 40 levels deep"),
+    ],
+)
+def test_manifest_that_is_malformed_is_refused_by_what_is_wrong_with_it(bench: VmBench, tmp_path: Path, parts: dict[str, Any], words: str) -> None:
+    assert bench.backup().ok
+    bench.lose_vm()
+    document = {"version": 1, **parts}
+    (tmp_path / "m.json").write_text(json.dumps(document))
+    assert words in bench.refused(bench.restore(manifest=document), "InvalidRequest")
+    assert words in bench.refused(bench.restore(manifest_file=str(tmp_path / "m.json")), "InvalidRequest")
 
 
 @pytest.mark.parametrize("module", ["backup", "restore"])
