@@ -193,6 +193,13 @@ def test_backup_that_died_with_the_vm_stopped_is_completed_and_starts_it(world: 
     assert (world.vm("web-1")["status"], world.locks()) == ("RUNNING", [])
 
 
+def test_backup_at_rest_is_unchanged_whatever_consistency_is_asked_for(world: FormerWorld, run: Run) -> None:
+    world.sent("stopped")
+    for asked in ("crash", "application", "stopped"):
+        again = run("backup", CREATE, **WEB, consistency=asked).ok
+        assert (again["changed"], again.changes) == (False, [])
+
+
 def test_retention_counts_them(world: FormerWorld, run: Run) -> None:
     world.sent(*PARTS)
     assert run("backup", CREATE, vm_name="web-1", snapshot_datetime="20260104-000000").ok

@@ -16,7 +16,7 @@ from ..model import Machine
 from ..points import BackupSet
 from ..restore.source import manifest_of
 from .case import BackupCase
-from .members import CRASH, saved_at_rest
+from .members import CRASH, STOPPED, saved_at_rest
 from .steps import RELABELLING, dropping, not_saved
 
 
@@ -72,8 +72,9 @@ def refuse_differences(case: BackupCase, complete: BackupSet, machine: Machine) 
     """Raises Conflict when the backup of this datetime was asked for in another way: other disks, consistency, method or place."""
     task = case.task
     there, asked = dict(complete.asked), case.provider.points.wish(task, case.asked).asks(case.asked)
-    # A former version noted only what was reached; what is more than crash consistent is that as well.
-    there.setdefault("consistency", complete.consistency if case.asked != CRASH else CRASH)
+    # A former version noted only what was reached; a disk at rest is all that can be asked for, and every other one is crash consistent at least.
+    enough = case.asked == CRASH or complete.consistency == STOPPED
+    there.setdefault("consistency", case.asked if enough else complete.consistency)
     pairs: list[tuple[str, Any, Any]] = [("method", complete.method, task["method"])]
     # Whether a VM may be deleted over it is asked of the recovery points themselves.
     compared = {key: value for key, value in asked.items() if key != "consistency" or not task["retire_source"]}
