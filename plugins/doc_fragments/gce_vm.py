@@ -29,8 +29,8 @@ options:
     aliases: [instance]
   vm_names:
     description:
-      - (gce) On O(operation=CREATE), several VMs of the zone. Each gets what a task of its own would get, so many at once as
-        O(max_parallel) says. One that fails keeps no other from being done; the task fails then, and lists what failed and why.
+      - (gce) On O(operation=CREATE), several VMs of the zone. Each is treated as by a task of its own, up to O(max_parallel) at once. If one
+        fails, the others are still done; the task then fails, and lists what failed and why.
     type: list
     elements: str
   vm_filter:
@@ -64,6 +64,6 @@ options:
     type: int
     default: 120
 notes:
-  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the tags. Somebody who removes them takes a
-    backup or a restore out of sight.
+  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the tags. A backup or a restore without them is not
+    found any more.
 """

@@ -10,11 +10,11 @@ module: backup
 short_description: Take backups, and manage them
 version_added: "0.1.0"
 description:
-  - Takes a backup, waits until it is complete, and says so only then.
+  - Takes a backup, waits until it is complete, and reports success only then.
   - (px_backup) A backup holds the applications of namespaces of a cluster, resources and volumes, in a backup location.
   - (gce) A backup holds every persistent disk of a VM under one datetime, as snapshots or images, or the VM as a machine image; and, as
     its manifest, the configuration of the VM, so that a VM that is gone can be built again.
-  - Running a task twice takes one backup. The name is the backup's identity; another name takes another.
+  - The name is the backup's identity. A task that runs twice under one name takes one backup; another name takes another.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
 extends_documentation_fragment:
@@ -39,14 +39,15 @@ options:
       - (px_backup) Required for O(operation=CREATE).
       - (gce) It is the name of the VM and the datetime, as V(web-1-20260301-020000). On O(operation=CREATE) it stands for O(vm_name) and
         O(snapshot_datetime).
-      - (gce) O(operation=DELETE) and O(operation=INSPECT_ONE) of an absent one, or of a part of a name, never touch another.
+      - (gce) A name must match in full. A partial or unknown name never selects another backup.
     type: str
   snapshot_datetime:
     description:
       - (gce) On O(operation=CREATE), the datetime that names the backup, in UTC as V(20260301-020000). It is a label, not the moment of
         saving; that is given for each disk in RV(backup.disks).
-      - A backup of that datetime that is complete is left as it is; one that is not is finished, or begun anew when what is missing
-        would be saved more than five minutes after the rest.
+      - A complete backup of that datetime is left as it is; the task fails if it was made of other disks or in another way. An incomplete
+        one is finished, or started again if it was begun more than five minutes ago.
+      - A datetime more than a day in the future is refused as a typing mistake.
       - Without it, each run takes a new backup. A run that finds that an earlier one died while it held the VM finishes that one.
     type: str
   method:
@@ -99,7 +100,7 @@ options:
   retention:
     description:
       - (gce) The rules by which O(operation=DELETE) chooses among the backups of O(vm_name). With several, each must release a backup.
-      - Only complete backups count and are deleted. The newest complete one is never deleted by a rule.
+      - Only usable backups count and are deleted, see RV(backup.usable). No rule deletes the newest one, nor the newest one that holds a disk.
       - With O(tags), only backups that carry them count and are chosen.
     type: dict
     suboptions:
@@ -107,7 +108,7 @@ options:
         description: Keeps this many of the newest, at least one.
         type: int
       older_than:
-        description: Releases what is older, as V(12h), V(30d) or V(2w). The age is that of the datetime in the name.
+        description: Releases what is older, as V(12h), V(30d) or V(2w). The age counts from when the backup was made, not from the datetime in its name.
         type: str
       expired:
         description: Releases what has expired. Backups of VMs are made without an expiry, so that with this rule none is released.
@@ -296,6 +297,7 @@ notes:
   - (gce) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
   - (gce) O(wait=false) is refused where it would leave a VM stopped.
   - (gce) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
+  - (gce) O(operation=DELETE) is refused while a restore holds the VM, or while an unfinished restore of another VM reads the backup.
 seealso:
   - module: multicloud.recovery.restore
   - module: multicloud.recovery.snapshot

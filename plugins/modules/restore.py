@@ -10,11 +10,11 @@ module: restore
 short_description: Restore from a backup, and manage restores
 version_added: "0.1.0"
 description:
-  - Brings data back from a backup, waits until that has succeeded, and says so only then.
+  - Brings data back from a backup, waits until that has succeeded, and reports success only then.
   - (px_backup) A restore brings the applications of a backup back to a cluster, all of them or those chosen, under the same or other
     namespaces and storage classes.
-  - (gce) A restore brings a VM back to a backup, to snapshots or to an image, by exchanging its disks in place, by building it anew, or as
-    a new VM. The disks from before are kept until they are given up.
+  - (gce) A restore brings a VM back to a backup, to snapshots or to an image, by exchanging its disks in place, by building it again, or as
+    a new VM. The disks from before are kept until they are deleted.
   - Running a task twice restores once. The name is the restore's identity; another name restores again.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
@@ -38,14 +38,16 @@ options:
     description:
       - The name of the restore.
       - (px_backup) Required for O(operation=CREATE).
-      - (gce) It becomes a label, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Several VMs may each
-        have a restore of one name.
+      - (gce) It becomes a label, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Restores of different
+        VMs may have the same name.
+      - (gce) On O(operation=CREATE), a complete restore of that name is left as it is. The task fails if it asks for something else than
+        was restored, or if the VM has other disks by now. If the VM is gone, it is built again.
       - (gce) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as V(web-1-20260301-020000), or,
         with O(rollback_of), is that name after V(rollback-of-). With O(snapshot_datetime=latest) a newer backup makes it another restore.
     type: str
   snapshot_datetime:
     description:
-      - (gce) On O(operation=CREATE), the backup of that datetime, in UTC as V(20260301-020000), or V(latest) for the newest complete one.
+      - (gce) On O(operation=CREATE), the backup of that datetime, in UTC as V(20260301-020000), or V(latest) for the newest usable one.
       - Give one of O(snapshot_datetime), O(backup), O(snapshots), O(source_image), O(image_family) and O(rollback_of).
     type: str
   backup:
@@ -79,7 +81,7 @@ options:
         else. Disks that the backup does not hold are left alone.
       - V(replace) makes new disks, deletes the VM, and builds it again under its name, with its addresses and its configuration. It is
         refused for what the VM would lose by that, unless O(allow_lost) says so.
-      - V(new) builds another VM, O(new_vm_name), and touches the original in no way.
+      - V(new) builds another VM, O(new_vm_name), and does not touch the original.
       - A VM that is gone is built again from the manifest of its backup, with V(in_place) too.
     type: str
     choices: [in_place, replace, new]
@@ -111,7 +113,7 @@ options:
     description:
       - (gce) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not there runs.
       - Compute Engine starts every VM that it builds. With V(stopped), one that is built is stopped as soon as it was seen to be as it
-        should be; until then its guest has begun to boot. A VM that is restored in place is never started.
+        should be; until then its guest has begun to boot. A VM that is restored in place is not started at all.
     type: str
     choices: [as_before, started, stopped]
     default: as_before
@@ -156,8 +158,8 @@ options:
     type: str
   force:
     description:
-      - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), and a VM that a managed instance group
-        made, and may build anew.
+      - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), a restore point of another VM, a backup whose
+        images were taken out of use, and a VM that a managed instance group made and may build again.
     type: bool
     default: false
   delete_vm:
@@ -235,7 +237,7 @@ options:
     type: str
     choices: [Invalid, Retain, Delete]
 notes:
-  - (gce) O(operation=DELETE) gives up what a completed restore kept, which is the disks from before. It never deletes a disk that is attached
+  - (gce) O(operation=DELETE) deletes what a completed restore kept, which is the disks from before. It never deletes a disk that is attached
     to a VM, unless O(delete_vm) is set, and nothing of a restore that is not complete. Such a restore is finished by running its task again,
     or taken back with O(rollback_of).
   - (gce) O(wait=false) is refused. It would leave a VM stopped in the middle of a restore.

@@ -10,7 +10,7 @@ module: snapshot
 short_description: Take snapshots of disks, and manage them
 version_added: "0.1.0"
 description:
-  - Saves one disk as it is at one moment, waits until that has succeeded, and says so only then.
+  - Saves one disk as it is at one moment, waits until that has succeeded, and reports success only then.
   - (gce) A snapshot holds a zonal or regional persistent disk. The moment is the one that the record gives as RV(snapshot.created_at).
   - To save all disks of a VM together, use M(multicloud.recovery.backup).
 author:
@@ -72,11 +72,11 @@ options:
     description:
       - (gce) Whether the guest is asked to write all that it holds in memory first, so that applications find a consistent state.
       - It needs a running VM that is prepared for it, with the guest agent or, on Windows, VSS; elsewhere Compute Engine refuses.
-      - The wish is noted in the label C(mcr-consistency), because Compute Engine does not tell of it. Only by that label it is compared.
+      - The wish is noted in the label C(mcr-consistency), because Compute Engine does not report it. Only that label is compared.
     type: bool
   snapshot_type:
     description:
-      - (gce) V(STANDARD), the default of Compute Engine, or V(ARCHIVE), which is cheaper to keep and dearer to read.
+      - (gce) V(STANDARD), the default of Compute Engine, or V(ARCHIVE), which is cheaper to keep and more expensive to read.
       - Compute Engine cannot change it afterwards.
     type: str
     choices: [STANDARD, ARCHIVE]
@@ -90,7 +90,7 @@ options:
       - (gce) Customer-supplied encryption keys, in base64, by the name, id or link of the disk that they belong to.
       - A disk that is encrypted with such a key can be saved only with it. It encrypts the snapshot as well, unless O(kms_key) is given.
       - A key for a disk that has none of its own encrypts the snapshot only. Keys of other disks do no harm.
-      - Google calls such keys deprecated, and advises to use O(kms_key).
+      - Google calls such keys deprecated, and advises using O(kms_key).
     type: dict
   retention:
     description:

@@ -49,4 +49,4 @@ def test_options_of_the_playbooks_and_pages_exist() -> None:
     """What is set in code marks, as "`option: value`"."""
     pages = [PAGE, *((ROOT / "docs" / name).read_text() for name in ("back_up_vms.md", "prune.md", "restore_a_vm.md", "retire_and_revive.md"))]
     shown = {option for page in pages for option in re.findall(r"`(\w+): [\w{}-]+`", page)}
-    assert shown - {*VM_BACKUP, *VM_RESTORE, "manifest_complete", "auto_delete"} == set()
+    assert shown - {*VM_BACKUP, *VM_RESTORE, "manifest_complete", "usable", "auto_delete"} == set()
