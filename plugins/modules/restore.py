@@ -159,7 +159,8 @@ options:
   force:
     description:
       - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), a restore point of another VM, a backup whose
-        images were taken out of use, and a VM that a managed instance group made and may build again.
+        images were taken out of use, a VM that a managed instance group made and may build again, and a VM that is absent because another
+        restore has not finished.
     type: bool
     default: false
   delete_vm:

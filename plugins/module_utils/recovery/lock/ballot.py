@@ -41,8 +41,9 @@ class BallotPlace:
 
     def __init__(self, keys: Keys, settle: Callable[[], None], unfinished: Callable[[], bool]) -> None:
         self._keys, self._settle, self._unfinished = keys, settle, unfinished
-        # The key that says that we hold the lock; empty while we do not.
+        # The key with which we stand for the lock, or hold it; empty while we do neither.
         self._mine = ""
+        self._holds = False
         self._stands = 0
         self._epoch = -1
 
@@ -66,7 +67,7 @@ class BallotPlace:
             return False
         # A key is never used again: whoever counts its holder as dead may remove it a long time afterwards.
         self._stands += 1
-        key = f"{_KEY}{claim.run}-{self._stands}"
+        key = self._mine = f"{_KEY}{claim.run}-{self._stands}"
         self._write(key, claim, holds=False, more={})
         while rivals := self._rivals(key, expected):
             if any(rival.holds for rival in rivals.values()) or min(rivals) < key:
@@ -77,7 +78,7 @@ class BallotPlace:
         if self._rivals(key, expected):
             # The one that counted as dead has shown life, or another one stands: whoever wrote last sees both.
             return self._withdraw(key)
-        self._mine = key
+        self._holds = True
         dead = {other: None for other, found in self._claims().items() if expected and found.claim.text == expected.text}
         if dead:
             self._keys.write(dead)
@@ -86,17 +87,20 @@ class BallotPlace:
     def _replace_own(self, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
         """Renew, release or give up what is ours. A renewal fails when another run says that it holds the lock."""
         key = self._mine
+        if not self._holds and (claim is None or claim.released_unfinished):
+            # Where we only stand, whoever held the lock is still in its place.
+            self._withdraw(key)
+            return True
         if claim is None or claim.released_unfinished:
             left = {f"{_KEY}{claim.run}-{key[len(_KEY) :]}": _value(claim, holds=True)} if claim else {}
             self._keys.write({key: None, **left, **_facts(claim), **more})
-            self._mine = ""
+            self._mine, self._holds = "", False
             return True
         # One that was paused looks before it writes, so that it does not disturb whoever has taken the lock over.
         if not self._other_holds(key):
             self._write(key, claim, holds=True, more=more)
             if not self._other_holds(key):
                 return True
-        self._mine = ""
         return self._withdraw(key)
 
     def _other_holds(self, key: str) -> bool:
@@ -118,6 +122,7 @@ class BallotPlace:
 
     def _withdraw(self, key: str) -> bool:
         self._keys.write({key: None})
+        self._mine, self._holds = "", False
         return False
 
 

@@ -75,6 +75,8 @@ class Lock:
         self._ended = threading.Event()
         self._renewal: threading.Thread | None = None
         self.held = False
+        # The claim may be about to be written, by a request whose end was not seen.
+        self._unsure = False
 
     @property
     def claim(self) -> Claim:
@@ -143,12 +145,21 @@ class Lock:
                 raise self._held_by(found, "did not finish its work")
             claim = replace(self._claim, was_running=found.was_running if found else was_running, epoch=found.epoch + 1 if found else 0)
             began = self._now()
-            if self._place.swap(found, claim, {}):
+            if self._write(found, claim):
                 self._claim, self._taken_over = claim, found is not None
                 self._hold(began)
                 self._wait_until_shown(found)
                 return self._claim
         return self._claim
+
+    def _write(self, found: Claim | None, claim: Claim) -> bool:
+        try:
+            return self._place.swap(found, claim, {})
+        except BaseException:
+            # It may have been accepted all the same: who gives up then looks whether the lock is ours.
+            self._claim, self._taken_over = claim, found is not None
+            self.held = self._unsure = True
+            raise
 
     def _tries(self) -> Iterator[None]:
         """Tries at a write that somebody else's may be ahead of: the second at once, then with growing pauses. Raises Conflict at the deadline."""
@@ -234,6 +245,8 @@ class Lock:
         if not self.held:
             return False
         self.stop_renewing()
+        while self._unsure and self._waiter.remaining_s > 0 and self._place.busy():
+            self._waiter.pause(min(1.0, self._ttl_s / _LOOKS))
         for _try in self._tries():
             try:
                 found = self._place.read()

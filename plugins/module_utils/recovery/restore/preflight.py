@@ -74,6 +74,15 @@ def outliving(target: Target, manifest: Document, source: RestoreSource, devices
     known = {disk.ref: disk for disk in [*filter(None, target.found(dict.fromkeys([*sources, *target.provider.manifests.disks(manifest)]))), *listed]}
     new = {device.new.ref for device in devices}
     there = [disk for ref, disk in sorted(known.items()) if ref not in new]
+    for disk in there:
+        claim = claim_of(disk.marks)
+        if claim:
+            # The VM is absent because that run is in the middle of its work: built here, it would lack what that run had moved aside.
+            text = (
+                f"{target} is absent because {claim.holder} has not finished: its disk {disk.name} carries the lock. Run that task again under its name,"
+                " or go back with rollback_of. With force the VM is built from the backup all the same, and that task cannot be finished."
+            )
+            yield Finding(text, word="force")
     if there:
         yield warning(
             f"{target} is gone, but disks of it are still there and may hold what was written after the backup: {', '.join(map(_told, there))}."
@@ -83,5 +92,5 @@ def outliving(target: Target, manifest: Document, source: RestoreSource, devices
 
 def _told(disk: Disk) -> str:
     use = f"attached to {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" if disk.used_by else "attached nowhere"
-    age, claim = age_of(disk.created_at), claim_of(disk.marks)
-    return f"{disk.name} ({use}{f', made {age} ago' if age else ''}{f', held by {claim.holder}' if claim else ''})"
+    age = age_of(disk.created_at)
+    return f"{disk.name} ({use}{f', made {age} ago' if age else ''})"

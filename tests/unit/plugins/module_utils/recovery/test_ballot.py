@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from unittest import mock
 
 import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import OutcomeUnknown
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock import lock as lock_module
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.ballot import BallotPlace
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import Claim
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import Lock, LockLost
 
+from tests.unit.fakes import FakeClock
 from tests.unit.plugins.module_utils.recovery.interleavings import Program, Search, Tools
 
 PURPOSE = "restore_r1"
@@ -44,7 +46,7 @@ def made(run: str, tools: Tools, *, follows: bool = True, place_kind: type[Ballo
     lock._claim = Claim(run, PURPOSE, was_running=False)
     tools.held = lambda: lock.held and not tools.end
     tools.good_until = lambda: lock._good_until
-    tools.facts = lambda: (lock._claim, lock._good_until, lock._taken_over, lock.held, place._mine, place._stands, place._epoch)
+    tools.facts = lambda: (lock._claim, lock._good_until, lock._taken_over, lock.held, place._mine, place._holds, place._stands, place._epoch)
     return lock, place
 
 
@@ -73,7 +75,7 @@ def sleeper(run: str, renewals: int = 1) -> Program:
 
     def program(tools: Tools) -> object:
         lock, place = made(run, tools)
-        lock.held, place._mine = True, f"lock-run-{run}-1"
+        lock.held, place._mine, place._holds = True, f"lock-run-{run}-1", True
         try:
             for _number in range(renewals):
                 lock.confirm()
@@ -120,6 +122,30 @@ def test_never_do_two_hold_the_lock_whatever_the_order_of_their_requests(program
     # Each can come to hold it in some order, so that the search saw more than refusals.
     for name in programs:
         assert any(f"{name} hold" in end or f"{name} held" in end or f"{name} gave" in end for ends in search.ends for end in ends)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("store", [{}, key("z")], ids=["free", "of a dead one"])
+def test_run_whose_writing_ended_with_an_error_gives_its_key_up_and_leaves_those_of_others(number: int, store: dict[str, str]) -> None:
+    class Keys:
+        def __init__(self) -> None:
+            self.there, self.writes = dict(store), 0
+
+        def read(self) -> Mapping[str, str]:
+            return dict(self.there)
+
+        def write(self, changes: Mapping[str, str | None]) -> None:
+            self.writes += 1
+            self.there = {name: value for name, value in {**self.there, **changes}.items() if value is not None}
+            if self.writes == number:
+                raise OutcomeUnknown("no answer came.")
+
+    keys, clock = Keys(), FakeClock()
+    lock = QuietLock(BallotPlace(keys, lambda: None, lambda: False), PURPOSE, TTL, clock.waiter(60), lambda _claim: True, now=clock)
+    with pytest.raises(OutcomeUnknown):
+        lock.acquire(was_running=True)
+    lock.give_back()
+    assert {name: value for name, value in keys.there.items() if "lock" in name} == store
 
 
 def test_of_two_that_want_it_at_once_one_gets_it() -> None:

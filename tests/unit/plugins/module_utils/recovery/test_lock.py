@@ -13,7 +13,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import Cancelled, Conflict, NotFound, ProviderFailure, RecoveryError
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import (
+    Cancelled,
+    Conflict,
+    NotFound,
+    OutcomeUnknown,
+    ProviderFailure,
+    RecoveryError,
+)
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import Claim, claim_marks, claim_of, parse_claim
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import LeaseExpired, Lock, LockLost
@@ -185,6 +192,46 @@ def test_swap_that_another_run_won_ends_in_conflict_with_it_alive() -> None:
     with locked(place, clock=clock) as lock, pytest.raises(LockLost, match=r"the run other for the restore \"r1\" is alive"):
         lock.acquire(True)
     assert place.written == []
+
+
+@pytest.mark.parametrize("found", [None, OTHER])
+def test_claim_whose_writing_ended_with_an_error_is_given_back_when_its_request_has_ended(found: Claim | None) -> None:
+    """The request was accepted, and the task was cut off before its end was seen: reads do not show the claim yet."""
+    place = Place(found)
+    looks = [True, True, False]
+
+    def cut_off(number: int) -> None:
+        if number == 1:
+            raise OutcomeUnknown("no answer came.")
+
+    def busy() -> bool:
+        if looks == [False]:
+            place.claim = lock.claim
+        return looks.pop(0)
+
+    with locked(place) as lock:
+        place.before_swap = cut_off
+        with pytest.raises(OutcomeUnknown):
+            lock.acquire(True)
+        place.busy = busy  # type: ignore[method-assign]
+        lock.give_back()
+        assert (lock.held, looks) == (False, [])
+    assert place.claim == (lock.claim.released() if found else None)
+
+
+def test_refused_claim_leaves_the_lock_as_it_was() -> None:
+    place = Place()
+
+    def refuse(_number: int) -> None:
+        raise ProviderFailure("HTTP 403")
+
+    place.before_swap = refuse
+    with locked(place) as lock:
+        with pytest.raises(ProviderFailure):
+            lock.acquire(True)
+        lock.give_back()
+        assert not lock.held
+    assert (place.claim, place.written) == (None, [])
 
 
 def test_swap_that_was_lost_to_other_labels_is_tried_again() -> None:

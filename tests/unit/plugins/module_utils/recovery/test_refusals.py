@@ -16,7 +16,15 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.point
 from tests.unit.plugins.module_utils.recovery.bench import FIRST, SECOND, VM, VM_REF, Bench, Ran, saved, seeded
 from tests.unit.plugins.module_utils.recovery.cloud import STATUSES, Event, Fault
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import at, copied, killed_half_way, lost_but_for_its_disks, restored, running
+from tests.unit.plugins.module_utils.recovery.routes import (
+    at,
+    copied,
+    killed_half_way,
+    lost_but_for_its_disks,
+    replacement_killed_in_the_gap,
+    restored,
+    running,
+)
 from tests.unit.plugins.module_utils.recovery.test_asked_again import CHECK, refused
 
 
@@ -139,6 +147,16 @@ def test_disks_that_outlived_their_vm_are_named_and_left_alone(check: bool) -> N
     assert "disks of it are still there and may hold what was written after the backup: web-0 (attached nowhere" in ran.text
     assert [bench.cloud.disk(f"a/disk/web-{number}").own["content"] for number in range(3)] == ["two"] * 3
     assert wrongs(ran, bench) == []
+
+
+@CHECK
+def test_vm_that_is_absent_in_the_middle_of_another_restore_is_built_only_with_force(check: bool) -> None:
+    bench = replacement_killed_in_the_gap()
+    message = refused(bench, bench.restore(name="r9", check=check))
+    assert 'is absent because the restore "r1"' in message
+    assert "rollback_of" in message
+    assert bench.restore(name="r9", force=True, check=check).ok
+    assert [bench.cloud.disk(f"a/disk/web-{number}").own["content"] for number in range(3)] == ["two"] * 3
 
 
 @CHECK
