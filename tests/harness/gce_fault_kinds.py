@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,15 @@ def keys(log: Iterable[Mapping[str, Any]]) -> list[Hit]:
         counts[key] += 1
         found.append(Hit(*key, counts[key], mutating=entry["mutating"]))
     return found
+
+
+def decisive(hits: Sequence[Hit]) -> list[Hit]:
+    """The requests that change something, those right before one, and the first of each way of reading.
+
+    Between other reads a task has sent nothing that matters. Every single request is covered on the provider in memory.
+    """
+    following = [*hits[1:], None]
+    return [hit for hit, after in zip(hits, following) if hit.mutating or hit.nth == 1 or (after and after.mutating)]
 
 
 @dataclass(frozen=True)

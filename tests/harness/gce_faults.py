@@ -29,6 +29,7 @@ from .gce_fault_kinds import (
     UNDO_KILL,
     Hit,
     Kind,
+    decisive,
     keys,
 )
 from .gce_judge import judge_first, judge_second, state_of
@@ -160,9 +161,9 @@ class Stage:
     # -- Cases
 
     def cases(self) -> list[Case]:
-        """Every request with every fault that fits it."""
+        """Every request that matters with every fault that fits it."""
         chosen = []
-        for hit in keys(self.log):
+        for hit in decisive(keys(self.log)):
             kinds = [*KILLS, *MUTATION_FAULTS] if hit.mutating else READ_FAULTS
             chosen += [Case(self.route.title, hit, kind.name) for kind in kinds]
         return [*chosen, Case(self.route.title, TOKEN_REQUEST, READ_FAULTS[0].name)]

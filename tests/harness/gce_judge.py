@@ -167,9 +167,13 @@ def _without_reservations(canonical: dict[str, Any]) -> dict[str, Any]:
     return dict(text)
 
 
-def judge_words(log: Sequence[Mapping[str, Any]], result: Result, *, unanswered: bool = False) -> list[str]:
-    """Whether `changed` and `steps` agree with the requests of the run; one that was `unanswered` may have been accepted for all it knows."""
+def judge_words(log: Sequence[Mapping[str, Any]], result: Result, everybody: Sequence[Mapping[str, Any]] = (), *, unanswered: bool = False) -> list[str]:
+    """Whether `changed` and `steps` agree with the requests of the run; one that was `unanswered` may have been accepted for all it knows.
+
+    A step is also done when it finds that another run, in the log of `everybody`, has done it after it had begun.
+    """
     done = accepted(log)
+    done_by_any = accepted(everybody or log)
     # Two steps that ask for the same cannot be told apart, and a boot disk is made with the lock on it.
     shared = {"create disks", "lock VM"} if any(step["name"] == "create boot disk" for step in result.value.get("steps", [])) else set()
     wrong = []
@@ -182,7 +186,8 @@ def judge_words(log: Sequence[Mapping[str, Any]], result: Result, *, unanswered:
         sent = [hit for hit in done if wanted and hit.method == wanted[0] and hit.path.rpartition("/")[2] == wanted[1]]
         if step["status"] == "not started" and sent and "create boot disk" not in {other["name"] for other in result.value["steps"]}:
             wrong.append(f'step "{step["name"]}" is said not to be started, but {sent[0]} was accepted')
-        if step["status"] == "done" and wanted and not sent:
+        sent_by_any = [hit for hit in done_by_any if wanted and hit.method == wanted[0] and hit.path.rpartition("/")[2] == wanted[1]]
+        if step["status"] == "done" and wanted and not sent_by_any:
             wrong.append(f'step "{step["name"]}" is said to be done, but nothing of the kind was accepted')
     return wrong
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .gce_clouds import VM, Cloud
-from .gce_fault_kinds import Hit, keys
+from .gce_fault_kinds import Hit, decisive, keys
 from .gce_faults import Stage, settle
 from .gce_judge import comparable, differences, judge_words, state_of
 from .gce_results import Results
@@ -122,7 +122,7 @@ def _counted_on(cloud: Cloud) -> list[str]:
 
 def _words(cloud: Cloud, title: str, name: str, result: Result, how: str = "") -> list[str]:
     """What is wrong with what a task says when it has just ended; ``how`` it was paused."""
-    said = [*judge_words(cloud.requests(run=name), result, unanswered=how in (HELD, LOST)), *words_wrong(cloud, result, name)]
+    said = [*judge_words(cloud.requests(run=name), result, cloud.requests(), unanswered=how in (HELD, LOST)), *words_wrong(cloud, result, name)]
     said += ["a traceback"] if "Traceback" in result.stdout + result.stderr else []
     return [f"{title}: {text}" for text in said]
 
@@ -142,8 +142,8 @@ class Meetings:
         self._stage, self._tasks = stage, tasks
 
     def cases(self, first: str, second: str) -> list[Pause]:
-        """The first task paused at each of its requests; those that the service guards by a version are held as well."""
-        hits = keys(self._stage.log_of(self._tasks[first]))
+        """The first task paused at each of its requests that matter; those that the service guards by a version are held as well."""
+        hits = decisive(keys(self._stage.log_of(self._tasks[first])))
         held = [Pause(first, hit, second, HELD) for hit in hits if hit.path.endswith("/setLabels")]
         return [*(Pause(first, hit, second) for hit in hits), *held]
 
@@ -223,8 +223,8 @@ class Takeovers:
         return [self.SAME, *([self.BACK] if swaps else [])]
 
     def cases(self) -> list[Pause]:
-        """Each request, with each task that can take over."""
-        hits = keys(self._stage.log)
+        """Each request that matters, with each task that can take over."""
+        hits = decisive(keys(self._stage.log))
         title = self._stage.route.title
         held = [Pause(title, hit, self.SAME, HELD) for hit in hits if hit.path.endswith("/setLabels")]
         return [*(Pause(title, hit, second) for hit in hits for second in self.counters), *held]
