@@ -181,6 +181,11 @@ class Preflight:
         found = self.client.get_subnetwork(parts[-3], parts[-1], project)
         if found is None:
             yield Finding(f"there is no subnetwork {subnetwork}. Give network or subnetwork, or set ensure_network.", kind=InvalidRequest)
+            return
+        there = {secondary.get("rangeName") for secondary in found.wire.get("secondaryIpRanges", ())}
+        for name in sorted({alias.get("subnetworkRangeName", "") for alias in interface.get("aliasIpRanges", ())} - there - {""}):
+            text = f'subnetwork {subnetwork} has no secondary range "{name}", from which the VM has alias addresses.'
+            yield Finding(f"{text} Add it, or give another subnetwork.", kind=InvalidRequest)
 
     # --- disks that cannot be saved
 

@@ -74,19 +74,24 @@ def outliving(target: Target, manifest: Document, source: RestoreSource, devices
     known = {disk.ref: disk for disk in [*filter(None, target.found(dict.fromkeys([*sources, *target.provider.manifests.disks(manifest)]))), *listed]}
     new = {device.new.ref for device in devices}
     there = [disk for ref, disk in sorted(known.items()) if ref not in new]
-    for disk in there:
-        claim = claim_of(disk.marks)
-        if claim:
-            # The VM is absent because that run is in the middle of its work: built here, it would lack what that run had moved aside.
-            text = (
-                f"{target} is absent because {claim.holder} has not finished: its disk {disk.name} carries the lock. Run that task again under its name,"
-                " or go back with rollback_of. With force the VM is built from the backup all the same, and that task cannot be finished."
-            )
-            yield Finding(text, word="force")
+    yield from _held(target, there)
     if there:
         yield warning(
             f"{target} is gone, but disks of it are still there and may hold what was written after the backup: {', '.join(map(_told, there))}."
             " They are left alone; the VM gets new disks from the backup."
+        )
+
+
+def _held(target: Target, disks: Iterable[Disk]) -> Iterable[Finding]:
+    """Restores in the middle of which the VM is absent: built here, it would lack what they have moved aside."""
+    claims = [claim for claim in (claim_of(disk.marks) for disk in disks) if claim]
+    # The lock of a run that has ended in order is free on the disk that carries it, whatever the others still say.
+    ended = {claim.purpose for claim in claims if claim.released_unfinished}
+    for claim in {claim.purpose: claim for claim in claims if claim.purpose not in ended}.values():
+        yield Finding(
+            f"{target} is absent because {claim.holder} has not finished. Run that task again under its name, or go back with rollback_of."
+            " With force the VM is built from the backup all the same, and that task cannot be finished.",
+            word="force",
         )
 
 

@@ -79,14 +79,20 @@ def test_policies_that_are_there_come_back(bench: VmBench) -> None:
     [
         ({"machineType": f"zones/{ZONE}/machineTypes/gone-1"}, f"zone {ZONE} has no machine type gone-1. Give another in machine_type"),
         ({"networkInterfaces": [{"subnetwork": f"regions/{REGION}/subnetworks/gone"}]}, "there is no subnetwork"),
+        (
+            {"networkInterfaces": [{"aliasIpRanges": [{"ipCidrRange": "10.9.0.0/28", "subnetworkRangeName": "pods"}]}]},
+            'has no secondary range "pods", from which the VM has alias addresses',
+        ),
     ],
-    ids=["machine type", "subnetwork"],
+    ids=["machine type", "subnetwork", "secondary range"],
 )
 def test_vm_that_could_not_be_built_again_is_not_replaced(bench: VmBench, fields: dict[str, Any], words: str, check: bool) -> None:
     assert bench.backup().ok
     vm = bench.vm()
     if "networkInterfaces" in fields:
-        fields = {"networkInterfaces": [{**vm["networkInterfaces"][0], "subnetwork": bench.url(fields["networkInterfaces"][0]["subnetwork"])}]}
+        given = fields["networkInterfaces"][0]
+        urls = {"subnetwork": bench.url(given["subnetwork"])} if "subnetwork" in given else {}
+        fields = {"networkInterfaces": [{**vm["networkInterfaces"][0], **given, **urls}]}
     else:
         fields = {"machineType": bench.url(fields["machineType"])}
     bench.change_vm(**fields)
