@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -150,9 +151,18 @@ class Tokens:
         return token
 
 
-@lru_cache(maxsize=1)
+_MAKING = threading.Lock()
+
+
 def signing_key() -> _Key:
     """The one key of this process; making it takes about a tenth of a second."""
+    with _MAKING:
+        # Of two that ask at once, each would be given a key of its own.
+        return _made_key()
+
+
+@lru_cache(maxsize=1)
+def _made_key() -> _Key:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
