@@ -46,7 +46,7 @@ def outcome_of_removal(task: Task, plan: Plan, report: Report, changed: bool) ->
     records = [record for name, record in every.items() if name not in remaining]
     word = task.resource.replace("_", " ")
     counted = f"{len(records)} {word}{'' if len(records) == 1 else 's'}"
-    note = f". {plan.note}" if plan.note else ""
+    note = _note(plan, None)
     if errors:
         first = next(iter(errors.values())).message
         message = f"{len(records)} of {len(every)} {word}s were {plan.verb}; these remain: {', '.join(sorted(remaining))}. The first failure: {first}"
@@ -73,7 +73,12 @@ def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> s
         return plan.forecast or f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):
         return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
-    return f"{resource.capitalize()} {plan.verb} successfully{part}{f'. {plan.note}' if plan.note else ''}"
+    return f"{resource.capitalize()} {plan.verb} successfully{part}{_note(plan, after)}"
+
+
+def _note(plan: Plan, after: Record | None) -> str:
+    text = plan.note(after) if callable(plan.note) else plan.note
+    return f". {text}" if text else ""
 
 
 def with_undo_errors(message: str, undo_errors: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ class Plan:
 
     ``removes`` makes it a deletion of many: the record that each step, by its name, belongs to. All steps are begun before any is
     waited for, one that fails keeps no other from being carried out, and nothing is undone. ``note`` is said with the success of a plan,
-    ``forecast`` instead of it in check mode: what would be changed or go, by name.
+    and may be made from what was seen at its end, ``forecast`` instead of it in check mode: what would be changed or go, by name.
 
     ``replan`` is called when the step ``replan_after`` is done (it and those before it are a chain): the plan that it gives, made
     from what is read only then, is carried out instead of the steps that follow. A plan made before a lock was taken is a prediction.
@@ -70,7 +70,7 @@ class Plan:
     release: Callable[[], None] | None = None
     state: Callable[[], str] | None = None
     removes: Mapping[str, Record] | None = None
-    note: str = ""
+    note: str | Callable[[Record | None], str] = ""
     forecast: str = ""
     replan: Callable[[], Plan] | None = None
     replan_after: str = ""

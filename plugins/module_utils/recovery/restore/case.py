@@ -160,4 +160,11 @@ class RestoreCase:
             return restore.begun if restore else ()
 
         lagging = self._waiter.shorter(_LIST_LAG_S)
-        return lagging.wait_until(look, bool, lambda _seen: f'the disks of the unfinished restore "{self.name}" are not listed. Run the task again.')
+        return lagging.wait_until(
+            look,
+            bool,
+            lambda _seen: (
+                f'the disks of the unfinished restore "{self.name}" are not listed. Run the task again. If that does not help, somebody has deleted'
+                f" them: go back with rollback_of: {self.name}, or restore a copy with strategy: new."
+            ),
+        )

@@ -127,14 +127,19 @@ class DevicePlanner:
             if device.old:
                 found[device.name if marked else _last(device.old)] = marked
         for value, disk in back.items():
-            found[self._named(value, machine, known)] = disk
+            found[self._named(value, before.vm, machine, known)] = disk
         return found
 
-    def _named(self, value: str, machine: Machine, known: Sequence[Restore]) -> str:
+    def _named(self, value: str, vm: str, machine: Machine, known: Sequence[Restore]) -> str:
         """The device that a mark stands for: its name may be no legal mark, and the VM may not have it at the moment."""
         notes = [noted(self._provider, disk) for restore in known for disk in (*restore.new, *restore.old)]
         names = [*(one.device for one in machine.attached), *(device.name for device in notes if device)]
-        return next((name for name in names if self._provider.marks.value(name) == value), value)
+        for name in names:
+            if self._provider.marks.value(name) == value:
+                return name
+        # The disks that told its name may have been deleted by somebody else: the VM's backups tell it too.
+        saved = (member.device for one in self._provider.points.sets(vm) for member in one.members)
+        return next((name for name in saved if self._provider.marks.value(name) == value), value)
 
     def _ours(self, disk: Disk | None, vm: str) -> Disk | None:
         """The disk when it is one of this VM's: another one may have its name by now."""

@@ -214,7 +214,12 @@ class RestoreDisks:
     def keeping(self, name: str) -> Step:
         """The step that notes on the old disks that the restore is complete and they are kept."""
         wanted: dict[Ref, marks.Changes] = {ref: {marks.KEPT: marks.YES} for ref in self.old}
-        return Step(name, do=partial(self._mark_all, wanted), done=partial(self._marked, wanted))
+
+        def do() -> None:
+            # A tool that deletes disks which are attached nowhere may have been here: the VM is restored all the same.
+            self._mark_all({disk.ref: wanted[disk.ref] for disk in self._target.found(self.old) if disk})
+
+        return Step(name, do=do, done=partial(self._marked, wanted))
 
     def giving_up(self, name: str) -> Step:
         """The step that deletes the old disks, as long as the VM has the new ones."""

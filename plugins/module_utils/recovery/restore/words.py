@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ...core.model import Record
 from ..model import Device, Ref
 from ..target import Target
 from .found import Restore
@@ -17,10 +18,10 @@ from .source import RestoreSource
 
 @dataclass(frozen=True)
 class Words:
-    """``forecast`` is the message of check mode, ``done`` what is added to that of a success."""
+    """``forecast`` is the message of check mode, ``done`` what is added to that of a success, from the restore as it was seen at the end."""
 
     forecast: str
-    done: str
+    done: Callable[[Record | None], str] = lambda _after: ""
 
 
 def in_place(target: Target, source: RestoreSource, devices: Sequence[Device], wanted: Wanted) -> Words:
@@ -47,7 +48,7 @@ def replacing(target: Target, source: RestoreSource, devices: Sequence[Device], 
 def building(target: Target, source: RestoreSource, devices: Sequence[Device], wanted: Wanted, *, copy: bool) -> Words:
     what = "as a copy" if copy else "again, because it does not exist"
     after = "" if wanted.start else " It would be stopped as soon as it runs."
-    return Words(f"Would build {target} {what}, from {source.described}: new disks for {_devices(devices)}.{after}", "")
+    return Words(f"Would build {target} {what}, from {source.described}: new disks for {_devices(devices)}.{after}")
 
 
 def _devices(devices: Sequence[Device]) -> str:
@@ -65,9 +66,20 @@ def _old(devices: Sequence[Device], wanted: Wanted, verb: str) -> str:
     return f" The disks from before {verb} {'deleted' if wanted.delete_old else 'kept'}: {names}." if names else ""
 
 
-def _done(devices: Sequence[Device], wanted: Wanted) -> str:
-    names = _names(device.old for device in devices if device.old)
-    return f"The disks from before are {'deleted' if wanted.delete_old else 'kept'}: {names}" if names else ""
+def _done(devices: Sequence[Device], wanted: Wanted) -> Callable[[Record | None], str]:
+    old = [device.old for device in devices if device.old]
+
+    def done(after: Record | None) -> str:
+        if not old:
+            return ""
+        if wanted.delete_old:
+            return f"The disks from before are deleted: {_names(old)}"
+        there = {one["disk"] for one in after.details["old_disks"]} if after else set(old)
+        gone = _names(ref for ref in old if ref not in there)
+        kept = f"The disks from before are kept: {_names(ref for ref in old if ref in there) or 'none'}"
+        return f"{kept}. Gone are {gone}: somebody else has deleted them" if gone else kept
+
+    return done
 
 
 def _names(refs: Iterable[Ref]) -> str:

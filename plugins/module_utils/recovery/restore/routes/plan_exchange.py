@@ -12,6 +12,7 @@ from functools import partial
 from ....core.errors import Conflict, NotFound
 from ....core.plan import Plan
 from ...model import Device, Identity, Machine, Strategy
+from ...points import latest_usable
 from ...provider import Intent
 from .. import words
 from ..case import RestoreCase
@@ -96,6 +97,7 @@ class ExchangePlanner:
             raise Conflict(f'the restore "{current.name}" was completed, and {case.target} has gone on since. Nothing was changed. Choose another name.')
         given_up = found is None and current is not None and not current.new
         if given_up or not before.complete and is_untouched(before):
+            self._refuse_cleaned_up(before, machine)
             plan = give_up_unfinished(case.target, case.lock, before, case.name, case.was_on(), case.task, under_lock=case.under_lock)
             return plan if case.under_lock else replace(plan, replan=self._again, replan_after=LOCKING)
         looks: Looks = []
@@ -105,3 +107,17 @@ class ExchangePlanner:
             return Plan(after=record, why_unchanged=f'{case.target} has the disks from before the restore "{before.name}" already')
         message = words.going_back(case.target, before, devices, case.wanted(case.was_on()))
         return self._exchange(machine, identity, devices, looks, message, begun=False)
+
+    def _refuse_cleaned_up(self, before: Restore, machine: Machine) -> None:
+        """Raises Conflict when the VM lacks disks that a dead run had taken off and somebody has deleted since: it is not as it was before."""
+        case = self._case
+        missing = [] if any(one.boot for one in machine.attached) else ["its boot disk"]
+        if before.old and not before.new or missing:
+            # Old disks are marked once all new ones are there, and the marks go first: a run of ours leaves no old ones alone.
+            newest = latest_usable(case.provider.points.sets(before.vm))
+            missing += sorted(device for device in (newest.devices if newest else None) or () if machine.device(device) is None)
+        if missing and not case.task["force"]:
+            raise Conflict(
+                f'{case.target} lacks {", ".join(missing)}: the restore "{before.name}" had taken disks off, and somebody has deleted them since.'
+                f" Nothing was changed. Restore a copy with strategy: new, or set force to give up the restore all the same."
+            )
