@@ -69,12 +69,9 @@ def _made(backup: BackupSet) -> str:
 
 def refuse_held(target: Target, attempts: Sequence[BackupSet]) -> None:
     """Raises Conflict while a restore holds the VM, or any other restore that runs, or can be gone on with, reads one of these backups."""
-    machine = target.get()
-    claim = claim_of(machine.marks) if machine else None
-    if claim and claim.purpose.startswith(RESTORING):
-        raise Conflict(f"{target} is held by {claim.holder}, which may read this backup. Nothing was deleted; run again when it has ended.")
+    provider = target.provider
     moments = {one.moment for one in attempts}
-    for disk in target.provider.disks.marked_anywhere({}, having=marks.LOCK):
+    for disk in provider.disks.marked_anywhere({}, having=marks.LOCK):
         of = disk.marks.get(marks.SOURCE_VM) or disk.marks.get(marks.VM)
         reading = claim_of(disk.marks)
         if reading and of == target.name and disk.marks.get(marks.BACKUP) in moments:
@@ -83,6 +80,12 @@ def refuse_held(target: Target, attempts: Sequence[BackupSet]) -> None:
                 f'backup "{target.name}-{disk.marks[marks.BACKUP]}" is read by {reading.holder} of VM "{restored}". Nothing was deleted;'
                 " run again when it has ended, or delete that restore first."
             )
+    machine = target.get()
+    # While a restore has deleted the VM, the lock is on its disks, and the restore needs the manifest that a backup may share with it.
+    carriers = [machine] if machine else provider.disks.marked({marks.VM: target.name, marks.PLACE: provider.place}, having=marks.LOCK)
+    claims = [claim for claim in (claim_of(carrier.marks) for carrier in carriers) if claim and claim.purpose.startswith(RESTORING)]
+    for claim in claims[:1]:
+        raise Conflict(f"{target} is held by {claim.holder}, which may read this backup. Nothing was deleted; run again when it has ended.")
 
 
 class _Removal:

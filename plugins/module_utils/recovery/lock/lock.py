@@ -153,13 +153,14 @@ class Lock:
         return self._claim
 
     def _write(self, found: Claim | None, claim: Claim) -> bool:
-        try:
-            return self._place.swap(found, claim, {})
-        except BaseException:
-            # It may have been accepted all the same: who gives up then looks whether the lock is ours.
-            self._claim, self._taken_over = claim, found is not None
-            self.held = self._unsure = True
-            raise
+        before, self._claim, self._unsure = self._claim, claim, True
+        # An error may come after it was accepted: who gives up then looks whether the lock is ours.
+        self._taken_over, self.held = found is not None, True
+        written = self._place.swap(found, claim, {})
+        if not written:
+            self._claim, self._taken_over, self.held = before, False, False
+        self._unsure = False
+        return written
 
     def _tries(self) -> Iterator[None]:
         """Tries at a write that somebody else's may be ahead of: the second at once, then with growing pauses. Raises Conflict at the deadline."""

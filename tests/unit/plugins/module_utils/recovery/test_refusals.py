@@ -18,6 +18,7 @@ from tests.unit.plugins.module_utils.recovery.cloud import STATUSES, Event, Faul
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
 from tests.unit.plugins.module_utils.recovery.routes import (
     at,
+    backed_up_twice,
     copied,
     killed_half_way,
     lost_but_for_its_disks,
@@ -147,6 +148,15 @@ def test_disks_that_outlived_their_vm_are_named_and_left_alone(check: bool) -> N
     assert "disks of it are still there and may hold what was written after the backup: web-0 (attached nowhere" in ran.text
     assert [bench.cloud.disk(f"a/disk/web-{number}").own["content"] for number in range(3)] == ["two"] * 3
     assert wrongs(ran, bench) == []
+
+
+@CHECK
+def test_backup_of_a_vm_that_a_restore_has_deleted_for_now_stays(check: bool) -> None:
+    """Any backup of it: the restore builds the VM from a manifest that the two may share."""
+    bench = backed_up_twice()
+    assert bench.restore(strategy="replace", script=at("deleting VM", Fault.KILLED_AFTER)).killed
+    message = refused(bench, bench.run("backup", "DELETE", name=f"{VM}-{SECOND}", check=check))
+    assert 'is held by the restore "r1"' in message
 
 
 @CHECK
