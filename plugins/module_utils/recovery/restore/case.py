@@ -14,12 +14,12 @@ from ...core.waiter import Waiter
 from ..lock.claim import GIVING_UP, RESTORING, SAVING, Claim
 from ..lock.lock import Lock
 from ..model import Device, Identity, Machine, Power, Ref, Strategy
-from ..naming import fitting_name
+from ..naming import fitting_name, parse_backup_name
 from ..provider import Provider
 from ..target import Target
 from .found import Restore, Restores
 from .routes.exchange import Wanted
-from .source import RestoreSource, SourceFinder
+from .source import LATEST, RestoreSource, SourceFinder
 
 LONGEST_NAME = 50
 # How long a list may lag behind what a run that died has just made, in seconds.
@@ -83,7 +83,28 @@ class RestoreCase:
 
     @cached_property
     def source(self) -> RestoreSource:
-        return SourceFinder(self.task, self._origin).find(self.source_vm, None if self.is_copy else self.target.get())
+        try:
+            return SourceFinder(self.task, self._origin).find(self.source_vm, None if self.is_copy else self.target.get())
+        except NotFound as error:
+            noted = self._noted_source() if self.task["name"] or self._moment else None
+            if noted is None:
+                raise
+            self.task.warn(f'{error.message} The restore "{self.name}" has made its disks already, and goes on with them.')
+            return noted
+
+    def _noted_source(self) -> RestoreSource | None:
+        """What an unfinished restore goes back to by the notes on its disks, once all are made: they do not need the backup any more."""
+        restore = self.look.restore
+        if restore is None or restore.complete or not restore.begun:
+            return None
+        return RestoreSource(restore.moment or restore.name, restore.moment, {}, vm=restore.source_vm)
+
+    @property
+    def _moment(self) -> str:
+        """The datetime that the task says itself; empty when it says none."""
+        task = self.task
+        moment = parse_backup_name(task["backup"])[1] if task["backup"] else task["snapshot_datetime"]
+        return "" if moment in (None, LATEST) else str(moment)
 
     @cached_property
     def name(self) -> str:
@@ -93,7 +114,7 @@ class RestoreCase:
             return str(task["name"])
         if task["rollback_of"]:
             return self._name_of_rollback(fitting_name(f"rollback-of-{task['rollback_of']}", LONGEST_NAME))
-        label = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in self.source.label.lower())
+        label = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in (self._moment or self.source.label).lower())
         return fitting_name(f"{self.source_vm}-{label}", LONGEST_NAME)
 
     def _name_of_rollback(self, wanted: str) -> str:

@@ -42,6 +42,9 @@ def _other_points(case: RestoreCase, restore: Restore) -> list[str]:
     except NotFound:
         # The points are gone since; they have the same datetime.
         return []
+    if not asked:
+        # They are gone since, and the restore goes on with the disks that it has made.
+        return []
     if case.source.boot_only:
         return [] if set(asked.values()) <= set(made.values()) else [f"it was made from {', '.join(made.values())}"]
     common = {device: ref for device, ref in asked.items() if device in made}

@@ -89,7 +89,7 @@ def _held(target: Target, disks: Iterable[Disk]) -> Iterable[Finding]:
     ended = {claim.purpose for claim in claims if claim.released_unfinished}
     for claim in {claim.purpose: claim for claim in claims if claim.purpose not in ended}.values():
         yield Finding(
-            f"{target} is absent because {claim.holder} has not finished. Run that task again under its name, or go back with rollback_of."
+            f"{target} is absent because {claim.holder} has not finished. Run that task again under its name; rollback_of can go back when it has ended."
             " With force the VM is built from the backup all the same, and that task cannot be finished.",
             word="force",
         )

@@ -79,8 +79,13 @@ class ExchangePlanner:
         case = self._case
         wanted_back = case.task["rollback_of"]
         case.refuse_held()
-        machine = case.existing()
         found = next(iter(case.restores.find(wanted_back, case.target.name)), None)
+        if found and found.under_way and case.look.machine is None:
+            raise Conflict(
+                f'{case.target} is absent in the middle of the restore "{wanted_back}", which replaces it. Nothing was changed. Run that restore again'
+                " under its name: it builds the VM. Then go back with rollback_of."
+            )
+        machine = case.existing()
         identity, current = case.identity(Strategy.ROLLBACK), case.look.restore
         # A rollback that gave up a restore which had changed nothing has no disks: only the VM tells of it.
         if current and current.complete and (current.current or not (found or current.new)):

@@ -11,10 +11,10 @@ import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
 
-from tests.unit.plugins.module_utils.recovery.bench import DEVICES, FIRST, Bench
+from tests.unit.plugins.module_utils.recovery.bench import DEVICES, FIRST, VM, Bench, saved
 from tests.unit.plugins.module_utils.recovery.cloud import Event, Fault, Script
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.routes import IN_PLACE, OTHER_RESTORES, Route, killed_at, killed_half_way, running
+from tests.unit.plugins.module_utils.recovery.routes import IN_PLACE, OTHER_RESTORES, Route, at, killed_at, killed_half_way, running
 from tests.unit.plugins.module_utils.recovery.test_asked_again import CHECK, refused
 from tests.unit.plugins.module_utils.recovery.test_others import moments_of, somebody
 
@@ -107,6 +107,26 @@ def test_restore_whose_new_disks_were_cleaned_up_half_way_is_gone_back_from_as_i
     ran = bench.restore(rollback_of="r1").ok
     assert wrongs(ran, bench) == []
     assert bench.contents() == dict.fromkeys(DEVICES, "two")
+
+
+@pytest.mark.parametrize(
+    "point", [{"snapshot_datetime": FIRST}, {"snapshot_datetime": "latest"}, {"backup": f"{VM}-{FIRST}"}], ids=["datetime", "latest", "backup"]
+)
+@pytest.mark.parametrize("strategy", ["replace", "in_place"])
+def test_restore_that_has_made_its_disks_is_finished_although_its_backup_has_expired(strategy: str, point: dict[str, str]) -> None:
+    bench = saved()
+    bench.write("two")
+    ran = bench.restore(**point, strategy=strategy, script=at("deleting VM" if strategy == "replace" else "detaching", Fault.KILLED_AFTER))
+    assert ran.killed
+    bench.cloud.settle(everything=True)
+    if strategy == "replace":
+        back = bench.restore(rollback_of="r1")
+        assert "Run that restore again under its name" in back.message
+    expires(bench)
+    assert "goes on with them" in bench.restore(**point, strategy=strategy).ok.text
+    assert set(bench.contents().values()) == {"one"}
+    assert bench.restore(rollback_of="r1").ok
+    assert set(bench.contents().values()) == {"two"}
 
 
 def test_finished_restore_is_unchanged_when_its_backup_has_expired_and_can_be_gone_back_from() -> None:
