@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ from .. import marks
 from ..gate import LAG_S
 from ..lock.claim import Claim, claim_marks
 from ..model import Device, Disk, Identity, Ref
-from ..provider import Work
+from ..provider import Change, Work
 from ..target import Target
 
 # What a restore notes on the disks that it takes off; a disk that no restore has made gets those of whose it is as well.
@@ -124,7 +125,10 @@ class RestoreDisks:
         self.delete(last)
 
     def delete(self, refs: Sequence[Ref], check: Callable[[], None] = lambda: None) -> None:
-        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one in use, or what ``check`` does; then none is deleted."""
+        """Delete disks and see them gone; those that are gone are fine. Raises Conflict for one in use, or what ``check`` does.
+
+        ``check`` is asked before the first, and again immediately before each request leaves.
+        """
         disks, target = self._target.provider.disks, self._target
         found = self._settled(refs)
         used = [f"{disk.name} by {', '.join(user.rpartition('/')[2] for user in disk.used_by)}" for disk in found if disk.used_by]
@@ -133,7 +137,7 @@ class RestoreDisks:
         check()
         try:
             # What an earlier run has asked for is not asked for again, but seen to its end.
-            target.gate.send_all([disks.delete(disk) for disk in found if not disk.deleting])
+            target.gate.send_all([_checked(disks.delete(disk), check) for disk in found if not disk.deleting])
         except Conflict as error:
             if disks.is_in_use(error):
                 raise Conflict(f"a disk is in use and is not deleted. {error.message}") from error
@@ -241,6 +245,16 @@ class RestoreDisks:
 
     def marks_of_new(self, device: str, count: int) -> dict[str, str]:
         return marks_of_new(self._target, self._identity, device, count)
+
+
+def _checked(change: Change, check: Callable[[], None]) -> Change:
+    """The change, sent only after one more look: the lock may be found on a disk although the VM has just been deleted."""
+
+    def send() -> Work:
+        check()
+        return change.send()
+
+    return replace(change, send=send)
 
 
 def marks_of_new(target: Target, identity: Identity, device: str, count: int) -> dict[str, str]:
