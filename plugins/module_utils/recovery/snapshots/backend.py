@@ -130,12 +130,12 @@ class SnapshotBackend:
     def plan_delete(self, found: Record | None) -> Plan:
         """The way to absence, of one or of many. Raises Conflict for one that is not meant to be deleted like this, or that a restore reads."""
         # Only a deletion needs the code of restores.
-        from .held import refuse_read
+        from .held import readers, refuse_read
         from .many import DeletionOfMany, told
 
         task, point = self._task, self._found
         if not (task["name"] or task["uid"]):
-            return DeletionOfMany(task, self._snapshots, self._life, lambda points: refuse_read(self._provider(), points)).plan()
+            return DeletionOfMany(task, self._snapshots, self._life, lambda points: readers(self._provider(), points)).plan()
         plan = self._life(point).plan_delete(point)
         if point is None:
             return plan

@@ -14,24 +14,35 @@ from ..provider import Provider
 from ..restore.found import Restore, Restores
 
 
-def refuse_read(provider: Provider, points: Sequence[RecoveryPoint]) -> None:
-    """Raise Conflict, naming it, while a restore that runs, or can be gone on with, reads one of these snapshots."""
+def readers(provider: Provider, points: Sequence[RecoveryPoint]) -> dict[str, Restore]:
+    """By the name of a snapshot the restore that reads it: one that runs, or can be gone on with."""
     names = {point.ref: point.name for point in points}
-    looked_at: set[tuple[str, str, str]] = set()
+    unfinished: dict[tuple[str, str, str], Restore | None] = {}
+    found: dict[str, Restore] = {}
     for disk in provider.disks.marked_anywhere({}, having=marks.RESTORE) if names else ():
-        of = (disk.marks.get(marks.PLACE, ""), disk.marks[marks.RESTORE], disk.marks.get(marks.VM, ""))
-        if disk.source not in names or of in looked_at:
+        if disk.source not in names:
             continue
-        looked_at.add(of)
-        place, restore, vm = of
-        unfinished = [one for one in Restores(provider.at(place)).find(restore, vm or None) if not one.complete]
-        if unfinished:
-            raise Conflict(f'snapshot "{names[disk.source]}" is read by {_told(unfinished[0])}')
+        place, restore, vm = of = (disk.marks.get(marks.PLACE, ""), disk.marks[marks.RESTORE], disk.marks.get(marks.VM, ""))
+        if of not in unfinished:
+            unfinished[of] = next((one for one in Restores(provider.at(place)).find(restore, vm or None) if not one.complete), None)
+        reader = unfinished[of]
+        if reader:
+            found.setdefault(names[disk.source], reader)
+    return found
 
 
-def _told(restore: Restore) -> str:
-    """The restore, how far it is, and what to do, in the words of a message."""
-    name, claim = f'the restore "{restore.name}" of VM "{restore.vm}"', restore.claim
-    if claim and restore.under_way and not claim.released_unfinished:
-        return f"{name} (run {claim.run}). Nothing was deleted; run again when that restore has ended."
-    return f"{name}, which is not complete. Nothing was deleted; finish that restore first, by running it again."
+def refuse_read(provider: Provider, points: Sequence[RecoveryPoint]) -> None:
+    """Raise Conflict, naming it, while a restore reads one of these snapshots."""
+    for name, reader in readers(provider, points).items():
+        claim = reader.claim
+        runs = claim is not None and reader.under_way and not claim.released_unfinished
+        what = "run again when that restore has ended" if runs else "finish that restore first, by running it again"
+        raise Conflict(f'snapshot "{name}" is {read_by(reader)}. Nothing was deleted; {what}.')
+
+
+def read_by(reader: Restore) -> str:
+    """The restore, and how far it is, in the words of a message."""
+    name, claim = f'read by the restore "{reader.name}" of VM "{reader.vm}"', reader.claim
+    if claim and reader.under_way and not claim.released_unfinished:
+        return f"{name} (run {claim.run})"
+    return f"{name}, which is not complete"

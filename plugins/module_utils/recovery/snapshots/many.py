@@ -10,14 +10,16 @@ from datetime import datetime, timezone
 from functools import partial
 
 from ...core.arguments import Task
-from ...core.errors import AmbiguousName
+from ...core.errors import AmbiguousName, Conflict
 from ...core.lifecycle import Lifecycle
 from ...core.model import DELETING, SUCCEEDED
 from ...core.plan import Plan
 from ...core.steps import at_once
 from ..points import RecoveryPoint, instant
+from ..restore.found import Restore
 from ..restore.source import age_of
 from ..retention import Candidate, decide, parse_rules
+from .held import read_by
 from .one import expiry, record_of
 from .provider import Snapshots
 
@@ -28,7 +30,7 @@ class DeletionOfMany:
     """What the task chooses among the snapshots of one disk; tags narrow what is chosen from.
 
     Parts of backups of VMs are never chosen, nor what a schedule made unless include_scheduled. ``life`` gives the life of a snapshot;
-    ``refuse_read`` raises for those that a restore reads.
+    ``readers`` gives the restores that read some of them: the rules leave those out, and all of them are not deleted then.
     """
 
     def __init__(
@@ -36,9 +38,9 @@ class DeletionOfMany:
         task: Task,
         snapshots: Snapshots,
         life: Callable[[RecoveryPoint], Lifecycle[RecoveryPoint]],
-        refuse_read: Callable[[Sequence[RecoveryPoint]], None],
+        readers: Callable[[Sequence[RecoveryPoint]], Mapping[str, Restore]],
     ) -> None:
-        self._task, self._snapshots, self._life, self._refuse_read = task, snapshots, life, refuse_read
+        self._task, self._snapshots, self._life, self._readers = task, snapshots, life, readers
 
     def plan(self) -> Plan:
         """All deletions, begun before any is waited for. Raises AmbiguousName when the disk is gone and several had its name."""
@@ -50,8 +52,12 @@ class DeletionOfMany:
         # What an earlier run has asked for is seen to its end.
         leaving = [point for point in candidates if point.status == DELETING]
         chosen, kept = self._chosen([point for point in candidates if point.status != DELETING])
-        self._refuse_read(chosen)
-        going = [*leaving, *chosen]
+        held = {name: f"it is {read_by(reader)}" for name, reader in self._readers(chosen).items()}
+        if held and task["all_snapshots"]:
+            named = "; ".join(f"{name}: {reason}" for name, reason in held.items())
+            raise Conflict(f"not all snapshots can be deleted ({named}). Nothing was deleted; run again when that has ended, or finish it first.")
+        going = [*leaving, *(point for point in chosen if point.name not in held)]
+        kept = {**kept, **held}
         steps = tuple(self._life(point).deletion(point, f"delete {point.name}") for point in going)
         said = [f"By name: {', '.join(map(told, going))}"] if going else []
         note = ". ".join([*said, *_stays(kept, len(of_disk) - len(single), len(single) - len(candidates))])
