@@ -72,7 +72,7 @@ def message_of(task: Task, plan: Plan, after: Record | None, changed: bool) -> s
     if task.check_mode:
         return plan.forecast or f"{resource.capitalize()} would be {plan.verb}"
     if not task["wait"] and (after is None or after.status in UNFINISHED):
-        return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for"
+        return f"{resource.capitalize()} {plan.verb} successfully, as far as the request goes: it was accepted, its end was not waited for{_note(plan, after)}"
     return f"{resource.capitalize()} {plan.verb} successfully{part}{_note(plan, after)}"
 
 

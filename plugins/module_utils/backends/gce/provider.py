@@ -27,7 +27,8 @@ from .manifest import GceManifests
 from .marks import GceMarks, check_tags
 from .points import GcePoints
 
-_ZONE = re.compile(r"[a-z]+(-[a-z0-9]+)+-[a-z]")
+# The zones for AI are named as in us-south1-ai1b (https://docs.cloud.google.com/compute/docs/regions-zones/ai-zones).
+_ZONE = re.compile(r"[a-z]+(-[a-z0-9]+)+-([a-z]|ai[0-9]+[a-z])")
 _PART_OF_NAME = re.compile(r"[a-z0-9_-]+")
 _KEYS = "disk_encryption_keys"
 

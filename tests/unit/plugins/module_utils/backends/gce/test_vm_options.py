@@ -133,12 +133,17 @@ def test_restore_that_nothing_names_is_neither_deleted_nor_inspected(bench: VmBe
         *(("vm_name", value) for value in ("../../x", "a/b", "WEB-1", "web-1\n", "web\0", " web-1 ")),
         *(("name_filter", value) for value in ("../../x", "a/b", "WEB-1", "web\n", "web\0", " web ")),
         ("status", ["suceeded"]),
-        ("zone", "europe"),
+        *(("zone", value) for value in ("europe", "europe-west1", "us-south1-ai1", "EUROPE-west1-b")),
     ],
 )
 def test_list_by_what_nothing_can_have_is_refused(bench: VmBench, module: str, option: str, value: Any) -> None:
     """A list that is wrongly empty is a false statement in a disaster."""
     assert option in refused(bench, module, "INSPECT_ALL", {option: value})
+
+
+@pytest.mark.parametrize("zone", ["europe-west1-b", "us-south1-ai1b", "northamerica-northeast1-a", "us-central1-ai1a"])
+def test_zone_of_any_kind_is_taken(bench: VmBench, zone: str) -> None:
+    assert bench.run("backup", "INSPECT_ALL", zone=zone).ok.message == "Found 0 backups"
 
 
 def test_uid_stands_for_the_zone_vm_and_name(bench: VmBench) -> None:

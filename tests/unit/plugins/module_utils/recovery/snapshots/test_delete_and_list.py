@@ -107,6 +107,11 @@ def test_scheduled_one_is_deleted_when_that_is_asked_for(bench: Bench) -> None:
     assert bench.delete(name="s", include_scheduled=True).changed
 
 
+def test_deletion_that_is_not_waited_for_names_what_it_deletes(bench: Bench) -> None:
+    bench.cloud.put("s")
+    assert "its end was not waited for. By name: s (made" in bench.delete(name="s", wait=False).message
+
+
 def test_labels_that_another_tool_has_copied_make_no_part_of_a_backup(bench: Bench) -> None:
     bench.cloud.put("copied", labels=PART)
     assert bench.delete(name="copied").changed
