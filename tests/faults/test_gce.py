@@ -37,9 +37,9 @@ def test_nothing_is_lost_or_left_whatever_fails(
     forget_others()
     stage, results = Stage(route, clouds, modules), Results(route.title, keep=full)
     cases = stage.cases()
-    cells = run_cases(stage, cases if full else one_of_each_kind(cases), results)
+    cells = run_cases(stage.run, cases if full else one_of_each_kind(cases), results)
     if full:
-        cells.update(run_cases(stage, stage.undo_cases(cells), results))
+        cells.update(run_cases(stage.run, stage.undo_cases(cells), results))
     record_property(GCE_CELLS, [asdict(cell) for cell in cells.values()])
     wrong = [str(cell) for cell in cells.values() if cell.wrong]
     assert not wrong, "\n".join(wrong)

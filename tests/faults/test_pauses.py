@@ -18,8 +18,8 @@ import pytest
 
 from tests.harness.gce_chains import run_chains
 from tests.harness.gce_clouds import Clouds
-from tests.harness.gce_faults import Stage
-from tests.harness.gce_pauses import HELD, Cell, Meetings, Pause, Takeovers, run_pauses, spread
+from tests.harness.gce_faults import Cell, Stage, run_cases
+from tests.harness.gce_pauses import HELD, Meetings, Pause, Takeovers, spread
 from tests.harness.gce_results import Results
 from tests.harness.gce_routes import BY_TITLE, ROUTES, Route
 from tests.harness.gce_tasks import BY_TITLE as TASKS
@@ -75,7 +75,7 @@ def test_a_task_that_was_taken_over_does_no_harm_when_it_goes_on(
 ) -> None:
     full = request.config.getoption("full_matrix")
     takeovers = Takeovers(Stage(route, clouds, modules))
-    cells = run_pauses(takeovers.run, takeovers.cases() if full else sampled(takeovers), Results(f"pauses {route.title}", keep=full))
+    cells = run_cases(takeovers.run, takeovers.cases() if full else sampled(takeovers), Results(f"pauses {route.title}", keep=full))
     told(list(cells.values()), record_property)
 
 
@@ -89,7 +89,7 @@ def test_two_tasks_that_meet_on_one_vm_keep_their_promises(
     for number, second in enumerate(title for title in TASKS if full or goes_first(first, title)):
         every = meetings.cases(first, second) if second != first else []
         cases += every if full else spread(every, 1, 7 * number)
-    cells = run_pauses(meetings.run, cases, Results(f"meetings {first}", keep=full))
+    cells = run_cases(meetings.run, cases, Results(f"meetings {first}", keep=full))
     told(list(cells.values()), record_property)
 
 
@@ -106,5 +106,5 @@ def test_a_backup_without_a_network_takes_nothing_back_that_another_run_has_fini
 ) -> None:
     takeovers = Takeovers(Stage(BY_TITLE[title], clouds, modules))
     parts = 2 if request.config.getoption("full_matrix") else 1
-    cells = run_pauses(takeovers.run, takeovers.lost(parts=parts), Results(f"network {title}", keep=False))
+    cells = run_cases(takeovers.run, takeovers.lost(parts=parts), Results(f"network {title}", keep=False))
     told(list(cells.values()), record_property)

@@ -20,8 +20,7 @@ from typing import Any
 
 from .gce_clouds import VM, Cloud, Clouds
 from .gce_fault_kinds import accepted
-from .gce_faults import LOCK_TTL_S, settle
-from .gce_pauses import Cell
+from .gce_faults import LOCK_TTL_S, Cell, settle
 from .gce_routes import digests, members, no_lock, on_vm, seed, write
 from .gce_tasks import LIMITS, TTL_REAL_S
 from .gce_words import words_wrong

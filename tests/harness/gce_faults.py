@@ -11,10 +11,10 @@ with the fault, then again without, each as a process of its own in a cloud of i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from .gce_clouds import VM, ZONE, Cloud, Clouds
 from .gce_fault_kinds import (
@@ -37,7 +37,7 @@ from .gce_results import Results
 from .gce_routes import Before, Route, digests, on_vm, seed
 from .modules import Modules, Result, Run
 
-AT_ONCE = 16
+AT_ONCE = 20
 # How much faster time passes for modules than for the simulator, so that tests wait less. What is called _S in options is the modules' time.
 SPEED = 2.0
 LOCK_TTL_S = 5
@@ -61,7 +61,10 @@ class Case:
 
 @dataclass
 class Cell:
-    """One case: what came out, and everything that is wrong with it. `undo` are the requests after the fault."""
+    """One case: what came out, and everything that is wrong with it.
+
+    `again` is what the task says that ran afterwards, or while the first one was paused; `undo` are the requests after the fault.
+    """
 
     case: str
     route: str
@@ -245,13 +248,16 @@ def _after_fault(log: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     return [[hit.method, hit.path, hit.nth, hit.mutating] for hit in keys(log)[first + 1 :]]
 
 
-def run_cases(stage: Stage, cases: Iterable[Case], results: Results) -> dict[str, Cell]:
+T = TypeVar("T")
+
+
+def run_cases(run: Callable[[T], Cell], cases: Iterable[T], results: Results) -> dict[str, Cell]:
     """The cells of cases by their text, many at once; those whose results are kept are not run."""
-    every = list(cases)
+    every = list(dict.fromkeys(cases))
     found = {text: Cell(**values) for text, values in results.known(map(str, every)).items()}
 
-    def one(case: Case) -> None:
-        cell = stage.run(case)
+    def one(case: T) -> None:
+        cell = run(case)
         results.keep(str(case), asdict(cell))
         found[str(case)] = cell
 

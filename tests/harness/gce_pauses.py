@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .gce_clouds import VM, Cloud
 from .gce_fault_kinds import Hit, decisive, keys
-from .gce_faults import Stage, settle
+from .gce_faults import Cell, Stage, settle
 from .gce_judge import comparable, differences, judge_words, state_of
-from .gce_results import Results
 from .gce_routes import on_vm
 from .gce_tasks import TTL_REAL_S, MeetingStage, MeetingTask
 from .gce_words import words_wrong
 from .modules import Result, Run
 
-AT_ONCE = 24
 # How long a network is away at the most; it comes back when the other task has ended.
 LOST_S = 400.0
 REACHED_LIMIT_S = 300.0
@@ -45,24 +42,6 @@ class Pause:
 
     def __str__(self) -> str:
         return f"{self.first} | {self.how} at {self.hit} | {self.second}"
-
-
-@dataclass
-class Cell:
-    """What came out of a pause; `kinds` are the kinds of what is wrong."""
-
-    case: str
-    route: str
-    fault: str
-    outcome: str = ""
-    state: str = ""
-    message: str = ""
-    again: str = ""
-    seconds: float = 0.0
-    wrong: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return f"{self.case}: {self.outcome}, {self.state}: {'; '.join(self.wrong)}\n    second: {self.again[:300]}\n    first: {self.message[:300]}"
 
 
 @dataclass(frozen=True)
@@ -301,21 +280,6 @@ class Takeovers:
         """Whether the VM runs on its disks from before."""
         there = state_of(cloud, self._stage.before)
         return [] if there == "RUNNING on old disks" else [f"the VM is {there}"]
-
-
-def run_pauses(run: Callable[[Pause], Cell], cases: Iterable[Pause], results: Results) -> dict[str, Cell]:
-    """The cells of cases by their text, many at once; those whose results are kept are not run."""
-    every = list(dict.fromkeys(cases))
-    found = {text: Cell(**values) for text, values in results.known(map(str, every)).items()}
-
-    def one(case: Pause) -> None:
-        cell = run(case)
-        results.keep(str(case), asdict(cell))
-        found[str(case)] = cell
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(one, [case for case in every if str(case) not in found]))
-    return found
 
 
 def spread(cases: Sequence[Pause], number: int, offset: int = 0) -> list[Pause]:
