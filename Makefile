@@ -52,6 +52,7 @@ integration: $(VENV)/.installed ## Run the integration tests against the simulat
 	@$(PYTHON_BIN) -m pytest tests/integration -n $(JOBS)
 
 faults: $(VENV)/.installed ## Run the whole fault matrix
+	@$(PYTHON_BIN) -m pytest tests/unit tests/integration --full-matrix -m full_matrix -n $(JOBS)
 	@$(PYTHON_BIN) -m pytest tests/faults --full-matrix -n $(JOBS)
 
 sim: $(VENV)/.demo-installed ## Start the simulator alone; it prints the variables that lead the modules to it

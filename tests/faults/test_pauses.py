@@ -30,8 +30,8 @@ from .conftest import GCE_CELLS
 
 Record = Callable[[str, Any], None]
 # How many requests of a route the sample pauses it at: with the same task, with a rollback, and held on its way.
-SAMPLE: Mapping[str, int] = {Takeovers.SAME: 3, Takeovers.BACK: 2, HELD: 1}
-CHAINS, CHAINS_IN_FULL, BLOCK, CHAINS_AT_ONCE = 20, 200, 20, 20
+SAMPLE: Mapping[str, int] = {Takeovers.SAME: 2, Takeovers.BACK: 1, HELD: 1}
+CHAINS, CHAINS_IN_FULL, BLOCK, CHAINS_AT_ONCE = 8, 200, 20, 20
 STEPS_IN_FULL = 8
 MAKE_POINTS = ["backup crash", "backup stopped", "backup image, retire_source"]
 
