@@ -89,8 +89,10 @@ class Builder:
 
     def stopping(self) -> list[Step]:
         """The step that stops the VM again when it is not to run: building it starts it."""
-        done: Callable[[], Progress] = lambda: Progress.DONE if self._target.existing().power is Power.OFF else Progress.NO  # noqa: E731
-        return [] if self._start else [Step(STOPPING_NEW, do=self.stop_built, done=done)]
+        return [] if self._start else [Step(STOPPING_NEW, do=self.stop_built, done=self._is_off)]
+
+    def _is_off(self) -> Progress:
+        return Progress.DONE if self._target.existing().power is Power.OFF else Progress.NO
 
     def stop_built(self) -> None:
         """Stop the VM that this restore has just built. Its local SSDs were made empty, so nothing is lost with them."""

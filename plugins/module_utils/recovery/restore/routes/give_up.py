@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -94,12 +94,11 @@ class GiveUp:
 
     def steps(self) -> tuple[Step, ...]:
         """The steps under the lock. What was asked to be deleted stays so, and the lock says to the next run that it was begun."""
-        restore, target = self.restore, self.target
+        restore = self.restore
         steps: list[Step] = []
         if self.delete_vm:
             if restore.machine is not None:
-                gone: Callable[[], Progress] = lambda: Progress.NO if target.get() else Progress.DONE  # noqa: E731
-                steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=gone, point_of_no_return=True))
+                steps.append(Step("delete VM", do=partial(self._remove, restore.machine), done=self._is_gone, point_of_no_return=True))
             steps.append(Step("delete disks", do=partial(self._disks.delete_carrier_last, [disk.ref for disk in restore.new]), point_of_no_return=True))
         if restore.old:
             steps.append(Step("delete old disks", do=partial(self._disks.delete_carrier_last, [disk.ref for disk in restore.old]), point_of_no_return=True))
@@ -107,6 +106,9 @@ class GiveUp:
             steps.append(Step("remove notes", do=self._forget))
         steps.append(Step(UNLOCKING, do=self._unlock))
         return chained(steps)
+
+    def _is_gone(self) -> Progress:
+        return Progress.NO if self.target.get() else Progress.DONE
 
     def lock_step(self, lock: Lock) -> Step:
         machine = self.restore.machine
