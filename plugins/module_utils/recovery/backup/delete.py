@@ -84,8 +84,8 @@ def refuse_held(target: Target, attempts: Sequence[BackupSet]) -> None:
     # While a restore has deleted the VM, the lock is on its disks, and the restore needs the manifest that a backup may share with it.
     carriers = [machine] if machine else provider.disks.marked({marks.VM: target.name, marks.PLACE: provider.place}, having=marks.LOCK)
     claims = [claim for claim in (claim_of(carrier.marks) for carrier in carriers) if claim and claim.purpose.startswith(RESTORING)]
-    for claim in claims[:1]:
-        raise Conflict(f"{target} is held by {claim.holder}, which may read this backup. Nothing was deleted; run again when it has ended.")
+    if claims:
+        raise Conflict(f"{target} is held by {claims[0].holder}, which may read this backup. Nothing was deleted; run again when it has ended.")
 
 
 class _Removal:

@@ -132,7 +132,6 @@ class Lock:
     def acquire(self, was_running: bool) -> Claim:
         """Take the lock and keep renewing it; ``was_running`` counts where no earlier run has noted it. Raises LockLost, naming the holder."""
         for _try in self._tries():
-            began = self._now()
             found = self._place.read()
             if found and found.run == self._claim.run:
                 # It was written before, nobody knows when.
@@ -146,7 +145,6 @@ class Lock:
             claim = replace(self._claim, was_running=found.was_running if found else was_running, epoch=found.epoch + 1 if found else 0)
             began = self._now()
             if self._write(found, claim):
-                self._claim, self._taken_over = claim, found is not None
                 self._hold(began)
                 self._wait_until_shown(found)
                 return self._claim

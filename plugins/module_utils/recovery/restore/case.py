@@ -86,7 +86,7 @@ class RestoreCase:
         try:
             return SourceFinder(self.task, self._origin).find(self.source_vm, None if self.is_copy else self.target.get())
         except NotFound as error:
-            noted = self._noted_source() if self.task["name"] or self._moment else None
+            noted = self._noted_source() if self.task["name"] or self.moment_asked else None
             if noted is None:
                 raise
             self.task.warn(f'{error.message} The restore "{self.name}" has made its disks already, and goes on with them.')
@@ -100,7 +100,7 @@ class RestoreCase:
         return RestoreSource(restore.moment or restore.name, restore.moment, {}, vm=restore.source_vm)
 
     @property
-    def _moment(self) -> str:
+    def moment_asked(self) -> str:
         """The datetime that the task says itself; empty when it says none."""
         task = self.task
         moment = parse_backup_name(task["backup"])[1] if task["backup"] else task["snapshot_datetime"]
@@ -114,7 +114,7 @@ class RestoreCase:
             return str(task["name"])
         if task["rollback_of"]:
             return self._name_of_rollback(fitting_name(f"rollback-of-{task['rollback_of']}", LONGEST_NAME))
-        label = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in (self._moment or self.source.label).lower())
+        label = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in (self.moment_asked or self.source.label).lower())
         return fitting_name(f"{self.source_vm}-{label}", LONGEST_NAME)
 
     def _name_of_rollback(self, wanted: str) -> str:

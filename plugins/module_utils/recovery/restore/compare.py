@@ -17,20 +17,14 @@ def refuse_differences(case: RestoreCase, restore: Restore) -> None:
     asked = Strategy(case.task["strategy"])
     if restore.strategy and restore.strategy not in (asked.value, Strategy.GONE.value, Strategy.ROLLBACK.value):
         different.append(f"its strategy is {restore.strategy}, not {asked.value}")
-    moment = _moment_asked(case)
+    # Found out only where the task does not say it: the backup of a complete restore may be gone by now.
+    moment = case.moment_asked or case.source.moment
     if restore.moment != moment:
         different.append(f"it went back to {restore.moment or 'single recovery points'}, not to {moment or 'single recovery points'}")
     else:
         different += _other_points(case, restore)
     if different:
         raise Conflict(f'the restore "{restore.name}" exists and {"; ".join(different)}. Nothing was changed. Choose another name to restore again.')
-
-
-def _moment_asked(case: RestoreCase) -> str:
-    """The datetime that the task names, found out only where it does not say it: the backup of a complete restore may be gone by now."""
-    task = case.task
-    given = task["snapshot_datetime"] or (str(task["backup"] or "")[-15:])
-    return str(given) if given and given != "latest" else case.source.moment
 
 
 def _other_points(case: RestoreCase, restore: Restore) -> list[str]:

@@ -33,16 +33,20 @@ def readers(provider: Provider, points: Sequence[RecoveryPoint]) -> dict[str, Re
 
 def refuse_read(provider: Provider, points: Sequence[RecoveryPoint]) -> None:
     """Raise Conflict, naming it, while a restore reads one of these snapshots."""
-    for name, reader in readers(provider, points).items():
-        claim = reader.claim
-        runs = claim is not None and reader.under_way and not claim.released_unfinished
-        what = "run again when that restore has ended" if runs else "finish that restore first, by running it again"
+    found = readers(provider, points)
+    if found:
+        name, reader = next(iter(found.items()))
+        what = "run again when that restore has ended" if _run_of(reader) else "finish that restore first, by running it again"
         raise Conflict(f'snapshot "{name}" is {read_by(reader)}. Nothing was deleted; {what}.')
 
 
 def read_by(reader: Restore) -> str:
     """The restore, and how far it is, in the words of a message."""
-    name, claim = f'read by the restore "{reader.name}" of VM "{reader.vm}"', reader.claim
-    if claim and reader.under_way and not claim.released_unfinished:
-        return f"{name} (run {claim.run})"
-    return f"{name}, which is not complete"
+    run = _run_of(reader)
+    return f'read by the restore "{reader.name}" of VM "{reader.vm}"{f" (run {run})" if run else ", which is not complete"}'
+
+
+def _run_of(restore: Restore) -> str:
+    """The run that works on it; empty when it was left unfinished."""
+    claim = restore.claim
+    return claim.run if claim and restore.under_way and not claim.released_unfinished else ""
