@@ -19,7 +19,7 @@ COLLECTIONS = str(link_collection())
 if COLLECTIONS not in sys.path:
     sys.path.insert(0, COLLECTIONS)
 # Settings of whoever runs the tests must not matter, such as those of proxies or of Ansible. And requests looks through all of these each time.
-KEPT = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|LC_.*|COLUMNS|SYSTEMROOT|PY.*|COV.*|SIMULATOR_.*")
+KEPT = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|LC_.*|COLUMNS|SYSTEMROOT|PY.*|COV.*|SIMULATOR_.*|FAULT_SEEDS")
 for name in [name for name in os.environ if not KEPT.fullmatch(name)]:
     del os.environ[name]
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS

@@ -4,7 +4,7 @@
 
 """Tasks that are paused at one of their requests while another task runs, or that lose their network; and random chains of tasks that are killed.
 
-With --full-matrix every request is one at which a task is paused. FAULT_SEEDS="3 17" runs the chains of these seeds alone.
+With --full-matrix a task is paused at every request that matters. FAULT_SEEDS="3 17" runs the chains of these seeds alone.
 """
 
 from __future__ import annotations
