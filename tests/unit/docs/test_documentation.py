@@ -442,3 +442,12 @@ def test_architecture_page_names_files_that_exist() -> None:
     assert len(named) > 30
     missing = [name for name in named if not any(list(folder.glob(name.replace("<provider>", "*"))) for folder in base)]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in PAGES])
+def test_page_names_python_files_that_exist_and_has_no_word_left_to_fill_in(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = {name.rpartition("/")[2] for name in re.findall(r"`([\w/<>.-]+\.py)`", text)}
+    there = {path.name for folder in ("plugins", "tests") for path in (ROOT / folder).rglob("*.py")}
+    assert sorted(name for name in named - there if "<" not in name) == []
+    assert re.findall(r"\b(?:TIMES|TODO|TBD|FIXME|XXX)\b", text) == []
