@@ -297,7 +297,7 @@ notes:
   - (gce) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
   - (gce) O(wait=false) is refused where it would leave a VM stopped.
   - (gce) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
-  - (gce) O(operation=DELETE) is refused while a restore holds the VM, or while an unfinished restore of another VM reads the backup.
+  - (gce) O(operation=DELETE) is refused while a restore holds the VM or has deleted it for now, or while an unfinished restore of another VM reads the backup.
 seealso:
   - module: multicloud.recovery.restore
   - module: multicloud.recovery.snapshot

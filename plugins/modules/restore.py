@@ -160,7 +160,7 @@ options:
     description:
       - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), a restore point of another VM, a backup whose
         images were taken out of use, a VM that a managed instance group made and may build again, and a VM that is absent because another
-        restore has not finished.
+        restore has not finished. With O(rollback_of), whether to give up an unfinished restore although disks of the VM were deleted since.
     type: bool
     default: false
   delete_vm:

@@ -127,8 +127,8 @@ notes:
   - (gce) A snapshot that belongs to the backup of a VM is not deleted by this module, because the backup could not be restored without it.
     Delete the backup, with M(multicloud.recovery.backup). Labels alone, which another tool may have copied, make no snapshot a part of a
     backup.
-  - (gce) A snapshot that a restore reads is not deleted as long as that restore is not complete. The task fails, names the restore, and
-    deletes nothing.
+  - (gce) A snapshot that a restore reads is not deleted as long as that restore is not complete. O(retention) leaves
+    it out and says so; otherwise the task fails, names the restore, and deletes nothing.
   - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the RV(snapshot.tags).
   - (gce) Needs the permissions C(compute.snapshots.create), C(compute.disks.createSnapshot), C(compute.snapshots.setLabels),
     C(compute.snapshots.delete), and those to get and list snapshots, disks, global operations and the project; to delete a snapshot from
