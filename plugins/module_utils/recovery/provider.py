@@ -51,11 +51,15 @@ class Change:
 
 @dataclass(frozen=True)
 class MarkRules:
-    """What a provider's marks can hold. ``most``: marks and tags together, on one resource."""
+    """What a provider's marks can hold. ``most``: marks and tags together, on one resource.
+
+    ``settle_s``: after so many seconds a write is seen by everybody; it counts where there is no ``compare_and_swap``.
+    """
 
     longest_value: int
     most: int
     compare_and_swap: bool
+    settle_s: float = 0.0
 
 
 class Machines(Protocol):
