@@ -206,5 +206,10 @@ class Target:
         self.gate.send(self.provider.machines.remove(machine))
         self.until_gone()
 
+    def make_way(self, machine: Machine) -> None:
+        """Make room for the machine that is built in its place; returns when it is not seen any more under its name."""
+        self.gate.send(self.provider.machines.make_way(machine))
+        self.until_gone()
+
     def until_gone(self) -> None:
         self.waiter.wait_until(self.get, lambda there: there is None, lambda _there: f"{self} is still being deleted. Run the task again to keep waiting.")

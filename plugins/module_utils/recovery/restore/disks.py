@@ -42,12 +42,13 @@ class RestoreDisks:
     # --- new disks
 
     def creation(self, name: str, devices: Sequence[Device]) -> Step:
-        """The step that makes the new disks of ``devices``, all at once."""
+        """The step that makes the new disks of ``devices``, all at once; those that come with the machine are only taken back."""
+        apart = [device for device in devices if not device.new.made_with_machine]
         return Step(
             name,
-            do=partial(self._create, devices),
-            done=partial(self._created, devices),
-            wait=partial(self._wait_until_ready, devices),
+            do=partial(self._create, apart),
+            done=partial(self._created, apart),
+            wait=partial(self._wait_until_ready, apart),
             undo=partial(self.remove_new, devices),
         )
 

@@ -132,6 +132,7 @@ class Build:
                 builder.inserting(builder.insert_new),
                 builder.verifying(),
                 *builder.stopping(),
+                *target.provider.extras.steps(self._intent, Moment.AT_END, target.gate),
                 Step(UNLOCKING, do=builder.unlock),
             ]
         )
