@@ -40,7 +40,7 @@ _KMS_ADVICE = "Enable the key in KMS, and let ECS use it."
 _ADDRESS_ADVICE = "Is api_url the address of Alibaba Cloud ECS?"
 
 _STOCK = (
-    "NoStock|NotOnSale|NoInstanceStock|NotEnoughResource|ResourceControl|CapacityNotEnough|NotEnoughCapacity|LackResource"
+    "NoStock|NotOnSale|NotOpen|NoInstanceStock|NotEnoughResource|ResourceControl|CapacityNotEnough|NotEnoughCapacity|LackResource"
     "|InsufficientPublicIp|^ResourceNotAvailable|NoAvaliableDedicatedHost|IpNotEnough|NotEnoughIp|NoAvailablePrivateIp"
 )
 _QUOTA = "Quota|LimitExceed|(Count|Number|Bandwidth)Exceeded"
@@ -48,7 +48,7 @@ _NAME_TAKEN = r"^(InvalidImageName\.Duplicated|KeyPair\.AlreadyExist|LaunchTempl
 _IN_USE = "InUse|SnapshotCreated|ImageUs(ing|e)|StillAttached|AlreadyAttached|AlreadyAssociated|^DependencyViolation|^InvalidDependence|Eni.Attached"
 _ALREADY = r"^(IncorrectInstanceStatus|InvalidDisk\.AlreadyDetached|InvalidAssociation\.Duplicated|Eni\.Attached|InvalidOperation\.InvalidEniState)$"
 # These say that a value of a parameter does not exist, or the account or its place; what was asked for may well be there.
-_NO_ABSENCE = "Type|Filter|Status|Language|Location|Region|Zone|Account|Params|Action|Api|Product|Version|LockReason|PaymentMethod"
+_NO_ABSENCE = "Type|Filter|Status|Language|Location|Region|Zone|Account|Params|LockReason|PaymentMethod"
 _BUSY = (
     r"Operation\.?Conflict|OperationDenied\.(CreatingConflict|OtherSubnetCreating)|Incorrect(Disk|Instance)Status\.Initializing|InvalidPrivateIp\.Changing"
     r"|DisksDetachingOnEcsExceeded|TaskConflict|LastOrderProcessing|InstanceNotReady|System\.ServiceBusy|OperationFailed\.(SystemBusy|DistibuteLock|ResourceConflict)"
@@ -63,6 +63,7 @@ _MALFORMED = (
 _STATE = (
     r"^Incorrect|^Operation|^InvalidOperation|^InvalidDisk(\.AlreadyDetached|Status)|^InvalidInstanceStatus|^InvalidStatus\.(?!ValueNot)|NotReady|^ImageIs|^ImageStatus"
     r"|Locked|CREATING|Creating|ChargeTypeViolation|DiskNotPortable|\.Unfinished|NotFoundSystemDisk|NotOriginInstance|^PrimaryEniHas"
+    "|IncorrectTaskStatus|StatusViolation|IsTransfering|HasTransitionRecord|DiskInCoolingPeriod"
 )
 
 
@@ -90,7 +91,10 @@ _MEANINGS = [
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (r"^(Rejected\.)?Throttling", _Meaning(RateLimited, _RATE_ADVICE, transient=True)),
-        ("^(InternalError|ServiceUnavailable|UnknownError|InnerServiceFailed|Mayi.InternalError)", _Meaning(ProviderFailure, transient=True, acted=True)),
+        (
+            "^(InternalError|ServiceUnavailable|UnknownError|InnerServiceFailed|Mayi.Internal|NodeControllerUn)",
+            _Meaning(ProviderFailure, transient=True, acted=True),
+        ),
         # The request had arrived before: something between us and the server has sent it twice.
         ("^SignatureNonceUsed", _Meaning(ProviderFailure, transient=True, acted=True)),
         ("^(Idempotent|LastToken)Processing|TokenProcessing|TOKEN_PROCESSING", _Meaning(Conflict, transient=True, acted=True)),
@@ -110,7 +114,7 @@ _MEANINGS = [
         ("Balance|Arrear|CouponAmount|PayAmount|OverduePayment|(?i:FinancialLocked|UnPaid_?Order)", _Meaning(ProviderFailure, _BALANCE_ADVICE)),
         (_MALFORMED, _Meaning(InvalidRequest)),
         (_QUOTA, _Meaning(ProviderFailure, _QUOTA_ADVICE)),
-        ("^(InvalidAccountStatus|RealNameAuthentication|SecurityRisk|Forbidden.RiskControl)", _Meaning(ProviderFailure)),
+        ("^(InvalidAccountStatus|RealNameAuthentication|SecurityRisk|Forbidden.RiskControl|DiskError)|(?i:Failed)$", _Meaning(ProviderFailure)),
         (f"{_NAME_TAKEN}|{_IN_USE}|^Idempoten(t|ce)Param|^Duplicated.ClientToken|Duplicated$|Duplication$|{_STATE}", _Meaning(Conflict)),
         ("^(Unsupported|NotSupport)", _Meaning(Unsupported)),
     )
@@ -209,7 +213,7 @@ def is_in_use(error: RecoveryError) -> bool:
 def is_scarce(error: RecoveryError) -> bool:
     """Whether there is no stock, or no quota, of what was asked for: somebody may free some before the deadline. Limits of one resource are none."""
     code = error.code or ""
-    return isinstance(error, ProviderFailure) and bool(re.search(f"{_STOCK}|^Quota|EipQuota", code)) and "Tags" not in code
+    return isinstance(error, ProviderFailure) and bool(re.search(f"{_STOCK}|^Quota|(?i:EipQuota)", code)) and "Tags" not in code
 
 
 def is_name_taken(error: RecoveryError) -> bool:
