@@ -136,8 +136,8 @@ def refusal(status: int, headers: Mapping[str, str], body: Mapping[str, Any], pe
     code, text = hide(str(body["Code"])), hide(str(body.get("Message") or "no explanation"))
     kind, advice, transient, acted = meaning(code, status)
     if code.startswith("SignatureDoesNotMatch"):
-        # What follows the colon is the text that the server signed, with the security token in it.
-        text = text.partition(":")[0]
+        # The server's words hold the text that it signed, with the security token in it.
+        text = "the signature does not match: the secret is not that of the access key, or the request was changed on its way"
     if kind is AuthenticationFailed and not advice:
         advice = f"Grant {permission} to the RAM user or role that runs this."
     request_id = str(body.get("RequestId") or "") or None

@@ -155,8 +155,9 @@ class AlibabaClient:
                 error = retold(trouble.error, f"could not {what}: {trouble.error.message}")
                 if changes and trouble.acted:
                     earlier, self._acts.acted = error, True
-                # An earlier attempt may have been carried out, whatever this one was told; what is so already may be its work.
-                unsure = changes and (trouble.acted or (earlier and not isinstance(error, (Conflict, NotFound))))
+                # An earlier attempt may have been carried out, whatever this one was told. Only absence, or what is so already, tells of its work.
+                tells = isinstance(error, (Conflict, NotFound)) and not error.transient
+                unsure = changes and (trouble.acted or (earlier and not tells))
                 failure = unknown(error) if unsure else error
                 if error.transient and (again or not trouble.acted):
                     raise TryAgain(failure, trouble.after_s) from trouble

@@ -94,7 +94,7 @@ def _by_number(what: str, path: tuple[str, ...], page: Callable[[Wire], Wire], k
             told = answer.get("TotalCount")
             shrunk = shrunk or (isinstance(told, int) and told < total)
             total = told if isinstance(told, int) else 0
-            ids = [str(item.get(kind.id)) for item in listed]
+            ids = [str(item.get(kind.id) or item) for item in listed]
             if ids and here.issuperset(ids):
                 raise _incomplete(what, "the same page is given again and again")
             here.update(ids)

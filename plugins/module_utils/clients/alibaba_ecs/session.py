@@ -14,7 +14,7 @@ from ...transport.retry import Brake, Retry
 from ...transport.session import HttpSession, Tls, server_of
 from .answers import Trouble, Wire, judged, scrubbed
 from .credentials import Credentials, Keys, is_expired
-from .signing import LIBRARY, USE, Call, Key, address, check_library, signed
+from .signing import USE, Call, Key, address, check_library, signed
 
 # What users put into a VM may hold passwords, and the server quotes what it refuses.
 _HIDDEN = ("Password", "UserData", "CommandContent")
@@ -39,7 +39,7 @@ class AlibabaSession:
         clock: Callable[[], float],
         on_secret: Callable[[str], None],
     ) -> None:
-        self._http = HttpSession(tls, use=USE, library=LIBRARY)
+        self._http = HttpSession(tls, use=USE)
         check_library(sts=credentials.role is not None)
         self._keys = Keys(credentials, home, tls=tls, timeout_s=timeout_s, clock=clock, on_secret=on_secret)
         self._home, self._api_url, self._brake = home, api_url, brake

@@ -205,6 +205,20 @@ def test_refusal_after_a_lost_answer_leaves_the_outcome_unknown_but_absence_and_
         assert made.client.acted()
 
 
+def test_change_that_is_busy_after_a_lost_answer_ends_as_unknown() -> None:
+    with bench(Reply(drop=True), refused(403, "Operation.Conflict"), retries=2) as made:
+        pytest.raises(OutcomeUnknown, made.client.change, "x", "StopInstance", {}, repeatable=True)
+    assert len(made.sent) == 3
+
+
+def test_change_that_cannot_be_repeated_gets_a_connection_of_its_own() -> None:
+    with bench(ok()) as made:
+        made.client.read("disks", "DescribeDisks")
+        made.client.change("tag", "TagResources", {}, repeatable=True)
+        made.client.change("reset disk", "ResetDisk", {})
+    assert [asked.connection for asked in made.server.asked] == [1, 1, 2]
+
+
 def test_token_that_is_still_in_work_ends_as_unknown() -> None:
     with bench(refused(403, "IdempotentProcessing"), retries=2) as made:
         pytest.raises(OutcomeUnknown, made.client.change, "x", "CreateDisk", {}, token="t")
