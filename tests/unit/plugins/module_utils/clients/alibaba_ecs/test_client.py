@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -28,9 +29,10 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     WaitTimeout,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 
 from tests.unit.plugins.module_utils.clients.alibaba_ecs.bench import SECRET, bench, ok, refused, signature
-from tests.unit.scripted_server import Reply, free_port
+from tests.unit.scripted_server import Reply, free_port, self_signed, serve, server_context
 
 BUSY = [
     "Operation.Conflict",
@@ -350,6 +352,17 @@ def test_proxy_is_used_and_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("no_proxy", "elsewhere")
         with pytest.raises(ProviderFailure, match="proxy"):
             made.client.read("disks", "DescribeDisks")
+
+
+def test_certificate_is_checked_and_ca_path_vouches_for_it(tmp_path: Path) -> None:
+    pem = self_signed(tmp_path)
+    with serve(ok(), tls=server_context(pem)) as server:
+        with bench(retries=0, api_url=server.url) as made, pytest.raises(ProviderFailure, match="TLS connection .* failed"):
+            made.client.read("disks", "DescribeDisks")
+        for tls in (Tls(True, str(pem)), Tls(False)):
+            with bench(api_url=server.url, tls=tls) as made:
+                made.client.read("disks", "DescribeDisks")
+    assert len(server.asked) == 2
 
 
 def test_passwords_that_the_server_quotes_are_hidden() -> None:
