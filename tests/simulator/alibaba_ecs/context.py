@@ -24,7 +24,10 @@ Later = Callable[[], None]
 
 @dataclass
 class Context:
-    """One request. `targets` are the ids that the record names for it beside those in its parameters."""
+    """One request. `targets` are the ids that the record names for it beside those in its parameters.
+
+    `replayed`: it was answered as the first request with its ClientToken was.
+    """
 
     world: World
     account: Account
@@ -36,6 +39,7 @@ class Context:
     request_id: str
     fault: FaultRule | None = None
     targets: list[str] = field(default_factory=list)
+    replayed: bool = False
 
     def setting(self, name: str) -> Any:
         """A setting as the account sees it."""
@@ -114,9 +118,7 @@ class Context:
     def require_stock(self, zone: str, instance_type: str) -> None:
         """Raises ApiError where nothing starts."""
         if {zone, f"{zone}/{instance_type}"} & set(self.setting("no_stock")):
-            raise ApiError(
-                "OperationDenied.NoStock", "The requested resource is sold out in the specified zone; try other types of resources or other zones.", 403
-            )
+            raise ApiError("OperationDenied.NoStock", "The requested resource is sold out in the specified zone.", 403)
 
     def dry_run(self) -> None:
         """Ends a request that only asks whether it would succeed."""
