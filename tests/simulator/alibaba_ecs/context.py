@@ -24,7 +24,10 @@ Later = Callable[[], None]
 
 @dataclass
 class Context:
-    """One request. `targets` are the ids that the record names for it beside those in its parameters."""
+    """One request. `targets` are the ids that the record names for it beside those in its parameters.
+
+    `replayed`: it was answered as the first request with its ClientToken was.
+    """
 
     world: World
     account: Account
@@ -36,6 +39,9 @@ class Context:
     request_id: str
     fault: FaultRule | None = None
     targets: list[str] = field(default_factory=list)
+    replayed: bool = False
+    # The moment at which something became due that is being carried out; None while the request itself is.
+    due_s: float | None = None
 
     def setting(self, name: str) -> Any:
         """A setting as the account sees it."""
@@ -46,12 +52,12 @@ class Context:
         return int({**QUOTAS, **self.setting("quotas")}[name])
 
     def now(self) -> float:
-        """Simulated seconds."""
-        return self.world.clock.now()
+        """Simulated seconds; of what is carried out late, the moment at which it was due."""
+        return self.world.clock.now() if self.due_s is None else self.due_s
 
     def stamp(self, seconds: bool = True) -> str:
         """Now as answers write it."""
-        return self.world.stamp(seconds=seconds)
+        return self.world.stamp(self.now(), seconds)
 
     def new_id(self, kind: str, region: str | None = None) -> str:
         """An id nobody had before."""
@@ -96,7 +102,7 @@ class Context:
             if rule.never_ends:
                 return
 
-        def end(_moment_s: float) -> None:
+        def end() -> None:
             if not self.account.is_there(item):
                 return
             if rule is not None and rule.error and failed is not None:
@@ -107,16 +113,26 @@ class Context:
                 send_signal(rule.pid, rule.signal)
 
         if seconds <= 0:
-            end(self.now())
+            end()
         else:
-            self.world.agenda.at(self.now() + seconds, end)
+            self.after(seconds, end)
+
+    def after(self, seconds: float, action: Later) -> None:
+        """Calls something so many seconds from now; whatever that plans counts from then."""
+
+        def run(moment_s: float) -> None:
+            self.due_s = moment_s
+            try:
+                action()
+            finally:
+                self.due_s = None
+
+        self.world.agenda.at(self.now() + seconds, run)
 
     def require_stock(self, zone: str, instance_type: str) -> None:
         """Raises ApiError where nothing starts."""
         if {zone, f"{zone}/{instance_type}"} & set(self.setting("no_stock")):
-            raise ApiError(
-                "OperationDenied.NoStock", "The requested resource is sold out in the specified zone; try other types of resources or other zones.", 403
-            )
+            raise ApiError("OperationDenied.NoStock", "The requested resource is sold out in the specified zone.", 403)
 
     def dry_run(self) -> None:
         """Ends a request that only asks whether it would succeed."""

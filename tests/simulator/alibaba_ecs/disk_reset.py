@@ -77,7 +77,7 @@ def _begin(ctx: Context, disk: Item, snapshot: Item) -> None:
 
     wait_s = float(ctx.setting("reset_begins_after_s"))
     if wait_s:
-        ctx.world.agenda.at(ctx.now() + wait_s, lambda _moment_s: start() if ctx.account.is_there(disk) else None)
+        ctx.after(wait_s, lambda: start() if ctx.account.is_there(disk) else None)
     else:
         start()
 

@@ -120,7 +120,7 @@ class AlibabaEcs:
         status = refusal.status if refusal else 200
         if entry is not None:
             entry["targets"] = list(dict.fromkeys([*entry["targets"], *ctx.targets]))
-            record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status})
+            record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)
         return Answer.of_json({**(answer or {}), "RequestId": request_id})
@@ -128,7 +128,7 @@ class AlibabaEcs:
     def _entry(self, ctx: Context) -> dict[str, Any]:
         targets = record.named(ctx.account, ctx.params.all)
         shown = {name: value for name, value in ctx.params.fingerprint().items() if not SECRET.search(name)}
-        entry = {"caller": ctx.caller, "user": ctx.key.arn, "action": ctx.action, "region": ctx.region, "params": shown, "targets": targets, "replayed": False}
+        entry = {"caller": ctx.caller, "user": ctx.key.arn, "action": ctx.action, "region": ctx.region, "params": shown, "targets": targets}
         return {**entry, "request_id": ctx.request_id, "client_token": ctx.params.text("ClientToken"), **record.before(ctx.account, targets)}
 
     def _run(self, ctx: Context, version: str) -> tuple[dict[str, Any] | None, ApiError | None]:
@@ -140,6 +140,7 @@ class AlibabaEcs:
             self._check(ctx, version)
             answer = tokens.replayed(ctx)
             if answer is not None:
+                ctx.replayed = True
                 return answer, None
             ctx.account.acting = ctx.caller
             try:

@@ -4,10 +4,11 @@
 
 """The record of what was asked of an account and what came of it, and the violations that need no judge.
 
-An entry: {n, at_s, time, caller, action, region, params, targets, code, status, request_id, marks, lock_keys}. `code` is "" for an accepted request,
-otherwise the code of the refusal. `targets` are the ids that the request names and those that it made. `marks` are the tags that begin with mcr-lock or
-mcr_lock, of the instances and disks among the targets and of the instances that those disks are on, by id, as they were BEFORE the request. `lock_keys`
-are the key pairs whose names begin so, with their fingerprints. `power` is the status of each of these instances at that moment.
+An entry: {n, at_s, time, caller, user, action, region, params, targets, code, status, request_id, client_token, replayed, marks, power, lock_keys}.
+`code` is "" for an accepted request, otherwise the code of the refusal; `replayed` says that nothing was made because the ClientToken was known.
+`targets` are the ids that the request names and those that it made. `marks` are the tags that begin with mcr-lock or mcr_lock, of the instances and disks
+among the targets and of the instances that those disks are on, by id, as they were BEFORE the request. `lock_keys` are the key pairs whose names begin so,
+with their fingerprints. `power` is the status of each of these instances at that moment.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ def add_instance(
 
 def demo(account: Account) -> None:
     """See above."""
-    parts: list[dict[str, Any]] = [{"DiskName": "web-1"}, {"DiskName": "web-1-data", "Size": 100, "tags": {"role": "data"}}, {"DiskName": "web-1-logs", "DeleteWithInstance": False}]
+    parts: list[dict[str, Any]] = [{"DiskName": "web-1"}, {"DiskName": "web-1-data", "Size": 100, "tags": {"role": "data"}}]
+    parts.append({"DiskName": "web-1-logs", "DeleteWithInstance": False})
     add_instance(account, "web-1", parts, tags={"app": "web", "env": "demo"})
     add_instance(account, "db-1", [{"DiskName": "db-1"}], status="Stopped", tags={"app": "db"})
     account.roles.update({EXPORT_ROLE: {}, IMPORT_ROLE: {}, "sim-ecs-role": {}})

@@ -37,6 +37,8 @@ PASSING_ENDS = ("Conflict", "Processing", "NotReady", "NoStock")
 def replayed(ctx: Context) -> dict[str, Any] | None:
     """The answer to a request whose token was used before; None when the request is to be carried out. Raises ApiError."""
     token = _token(ctx)
+    if token and (len(token) > MOST or not token.isascii()):
+        raise invalid("ClientToken", token, "It has at most 64 ASCII characters.")
     entry = ctx.account.tokens.get((ctx.action, token)) if token else None
     if entry is None:
         return None
@@ -67,6 +69,4 @@ def _token(ctx: Context) -> str | None:
     # A disk for an instance is a prepaid one, and its token counts for nothing.
     if ctx.action == "CreateDisk" and ctx.params.text("InstanceId"):
         return None
-    if token and (len(token) > MOST or not token.isascii()):
-        raise invalid("ClientToken", token, "It has at most 64 ASCII characters.")
     return token
