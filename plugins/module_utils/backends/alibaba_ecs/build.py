@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -94,8 +95,7 @@ def _asked(changes: BuildChanges) -> Wire:
 
 
 def encoded(script: str) -> str:
-    import base64
-
+    """User data as the API takes it."""
     return base64.b64encode(script.encode()).decode()
 
 

@@ -123,7 +123,7 @@ class AlibabaDisks:
     def _of_image(self, wire: Wire) -> Disk:
         """The image that a system disk is made from, in the place of the disk as long as there is none."""
         own, tags = split(tags_of(wire))
-        mapping = next(iter((wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()), {})
+        mapping: Wire = next(iter((wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()), {})
         status = str(wire.get("Status", ""))
         return Disk(
             ref=str(wire["ImageName"]),

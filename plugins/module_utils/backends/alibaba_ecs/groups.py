@@ -22,7 +22,7 @@ from ...recovery.model import Planned
 from ...recovery.naming import derived_name, safety_word
 from ...recovery.points import SNAPSHOT, RecoveryPoint
 from ...recovery.provider import Saving
-from .saved import snapshot_point
+from .saved import create_snapshot, snapshot_point
 from .things import tags_of, token, wire_tags
 
 _LONGEST_DESCRIPTION = 256
@@ -69,8 +69,7 @@ class Batch:
             "Description": compact(planned.request["note"]),
             "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
         }
-        answer = self._client.change(f"create snapshot {planned.name}", "CreateSnapshot", body, token=token(planned.name))
-        self._made[planned.name] = str(answer["SnapshotId"])
+        self._made[planned.name] = create_snapshot(self._client, planned.name, body, token(planned.name))
 
     def _group(self) -> bool:
         """Whether the group is there, made now or by a run that died; no group is made where some of its snapshots are there one by one."""

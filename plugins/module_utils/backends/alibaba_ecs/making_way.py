@@ -65,9 +65,12 @@ class MakingWay:
                     raise
                 taken.append(address)
                 continue
-            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+            self._until_at(instance, address)
             return
         raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _until_at(self, instance: str, address: str) -> None:
+        Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
 
     def _candidates(self, vswitch: str) -> list[str]:
         """Addresses to try, from the end of the range, where fewer are in use; those that interfaces have are left out."""
@@ -114,7 +117,7 @@ class MakingWay:
             self._restart(instance)
             params = {"InstanceId": instance, "VSwitchId": (wire.get("VpcAttributes") or {}).get("VSwitchId"), "PrivateIpAddress": address}
             self.client.change(f"give instance {name} its private address back", "ModifyInstanceVpcAttribute", params, repeatable=True)
-            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+            self._until_at(instance, address)
         self._tag(instance, dict(marks))
         self._untag(instance, [mark.REPLACED_BY, PARKED, *([] if is_id(INSTANCE, name) else [mark.VM])])
         return Ended()
