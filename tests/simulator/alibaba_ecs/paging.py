@@ -40,7 +40,8 @@ def page(
 
 
 def _by_number(ctx: Context, items: Sequence[Item], show: Callable[[Item], Any], most: int, cap: int) -> tuple[list[Any], dict[str, Any]]:
-    number, size = ctx.params.number("PageNumber", 1) or 1, ctx.params.number("PageSize", DEFAULT) or DEFAULT
+    number, size = ctx.params.number("PageNumber", 1), ctx.params.number("PageSize", DEFAULT)
+    assert number is not None and size is not None
     if number < 1:
         raise invalid("PageNumber", number, "It begins at 1.")
     if not 1 <= size <= most:

@@ -105,6 +105,9 @@ class AlibabaEcs:
         self.world.agenda.run_due()
         if match.target != "rpc":
             return self.metadata.answer(call, str(match.scope))
+        longest = int(self.settings.get("longest_url", match.scope))
+        if longest and len(call.raw_path) + len(call.raw_query) > longest:
+            return Answer.of_text("<html><head><title>414 Request-URI Too Large</title></head></html>", 414, "text/html")
         given, request_id = match.params, new_request_id()
         try:
             key = self.credentials.check(call.method, given)
