@@ -113,11 +113,15 @@ class AlibabaEcs:
         ctx = Context(self.world, account, region, given["Action"], Params(given.items()), key, self.caller(call) or "", request_id, match.fault)
         account.lag.note()
         entry = self._entry(ctx) if self.is_mutating(call, match) else None
+        for watch in account.watches:
+            watch.before()
         answer, refusal = self._run(ctx, given["Version"])
         account.lag.note()
         status = refusal.status if refusal else 200
         if entry is not None:
             entry["targets"] = list(dict.fromkeys([*entry["targets"], *ctx.targets]))
+            for watch in account.watches if refusal is None else ():
+                watch.accepted(ctx.action, entry["targets"])
             record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)
