@@ -67,7 +67,6 @@ def _begin(ctx: Context, disk: Item, snapshot: Item) -> None:
         ctx.later(disk, done, failed)
 
     def done() -> None:
-        record.rewritten(ctx.account, disk, content)
         disk.content = content
         failed()
 
@@ -117,7 +116,6 @@ def reinit(ctx: Context) -> dict[str, Any]:
     disk.data["Status"], disk.hidden["resetting"] = "ReIniting", "first"
 
     def done() -> None:
-        record.rewritten(ctx.account, disk, content)
         disk.content = content
         disk.hidden["resetting"] = None
         disk.data["Status"] = "In_use"

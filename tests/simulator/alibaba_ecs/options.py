@@ -34,6 +34,8 @@ DEFAULTS: dict[str, Any] = {
     "failed_tokens_stick": False,
     # Whether values and names of parameters are checked; contract violations are then refused.
     "check_parameters": True,
+    # A request line of more bytes is answered with 414, as a proxy or gateway may do; 0: any length.
+    "longest_url": 0,
     # The server's clock is off by so many seconds for the age of a Timestamp: either way, as a number or "-900".
     "clock_skew": "0",
     # The life of STS credentials at most, and of those of the metadata service.

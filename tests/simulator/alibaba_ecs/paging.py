@@ -27,6 +27,8 @@ def page(
     """(what one page shows, the fields of the answer that say where it is). The total is worth nothing when pages go by token, as documented."""
     cap = min(most, int(ctx.setting("page_size")) or most)
     asked = ctx.params
+    asked.number("PageNumber")
+    asked.number("PageSize")
     if not tokens or asked.text("PageNumber") or asked.text("PageSize"):
         return _by_number(ctx, items, show, most, cap)
     size = asked.number("MaxResults", default) or default
@@ -40,7 +42,7 @@ def page(
 
 
 def _by_number(ctx: Context, items: Sequence[Item], show: Callable[[Item], Any], most: int, cap: int) -> tuple[list[Any], dict[str, Any]]:
-    number, size = ctx.params.number("PageNumber", 1) or 1, ctx.params.number("PageSize", DEFAULT) or DEFAULT
+    number, size = int(ctx.params.text("PageNumber") or 1), int(ctx.params.text("PageSize") or DEFAULT)
     if number < 1:
         raise invalid("PageNumber", number, "It begins at 1.")
     if not 1 <= size <= most:

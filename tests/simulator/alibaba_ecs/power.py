@@ -143,7 +143,6 @@ def replace_system_disk(ctx: Context) -> dict[str, Any]:
     new = disks.new_disk(ctx.account, ctx.region, ctx.new_id("disks"), fields)
     new.tags, new.content = dict(old.tags), source.content if source else EMPTY
     new.hidden["first"] = new.content
-    record.rewritten(ctx.account, old, new.content)
     disks.remove(ctx.account, old)
     ctx.account.add(new)
     disks.attach(new, instance, "/dev/xvda", ctx.stamp())

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl
 
 from ..clock import Agenda, Clock
 from ..messages import Answer, Call, Match, Refused
@@ -34,6 +33,7 @@ from . import (
     resource_tags,
     run_instances,
     seeds,
+    signature,
     snapshot_copies,
     snapshot_groups,
     snapshot_locks,
@@ -68,12 +68,6 @@ READING = ("Describe", "List", "Get", "AssumeRole")
 SECRET = re.compile(r"Signature|SecurityToken|Password|UserData|AccessKeySecret")
 
 
-def parameters_of(call: Call) -> dict[str, str]:
-    """All parameters of query and form; empty ones count for the signature."""
-    pairs = parse_qsl(call.raw_query, keep_blank_values=True) + (call.form if call.body and (call.is_form or not call.headers.get("content-type")) else [])
-    return dict(pairs)
-
-
 class AlibabaEcs:
     """The provider. `settings` come from outside, because the generic part reads them too."""
 
@@ -96,18 +90,22 @@ class AlibabaEcs:
         account = account_of(call)
         if account is not None:
             return Match("metadata", account)
-        given = parameters_of(call)
-        key = self.credentials.key(given.get("AccessKeyId", ""))
-        return Match(given.get("Action"), key.account if key else None, given, "rpc")
+        signed = signature.read(call)
+        key = self.credentials.key(signed.parameters.get("AccessKeyId", ""))
+        return Match(signed.parameters.get("Action"), key.account if key else None, signed.parameters, signed)
 
     def handle(self, call: Call, match: Match) -> Answer:
         """The signature, the action, permissions, the parameters, the token, then the handler."""
         self.world.agenda.run_due()
-        if match.target != "rpc":
+        signed = match.target
+        if not isinstance(signed, signature.Signed):
             return self.metadata.answer(call, str(match.scope))
+        longest = int(self.settings.get("longest_url", match.scope))
+        if longest and len(call.raw_path) + len(call.raw_query) > longest:
+            return Answer.of_text("<html><head><title>414 Request-URI Too Large</title></head></html>", 414, "text/html")
         given, request_id = match.params, new_request_id()
         try:
-            key = self.credentials.check(call.method, given)
+            key = self.credentials.check(signed)
         except ApiError as error:
             return error_answer(error.status, error.message, error.code, request_id)
         account = self.world.account(key.account)
@@ -115,11 +113,15 @@ class AlibabaEcs:
         ctx = Context(self.world, account, region, given["Action"], Params(given.items()), key, self.caller(call) or "", request_id, match.fault)
         account.lag.note()
         entry = self._entry(ctx) if self.is_mutating(call, match) else None
+        for watch in account.watches:
+            watch.before()
         answer, refusal = self._run(ctx, given["Version"])
         account.lag.note()
         status = refusal.status if refusal else 200
         if entry is not None:
             entry["targets"] = list(dict.fromkeys([*entry["targets"], *ctx.targets]))
+            for watch in account.watches if refusal is None else ():
+                watch.accepted(ctx.action, entry["targets"])
             record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)
@@ -178,12 +180,12 @@ class AlibabaEcs:
 
     def caller(self, call: Call) -> str | None:
         """A digest of the access key."""
-        identity = parameters_of(call).get("AccessKeyId")
+        identity = signature.read(call).parameters.get("AccessKeyId")
         return short_digest(identity) if identity else None
 
     def is_mutating(self, call: Call, match: Match) -> bool:
         """All but reading and asking for credentials."""
-        return match.target == "rpc" and not str(match.route or "Describe").startswith(READING)
+        return match.target is not None and not str(match.route or "Describe").startswith(READING)
 
     def log_body(self, call: Call) -> Any:
         """The form, without secrets."""
@@ -195,7 +197,7 @@ class AlibabaEcs:
 
     def reject_token(self, call: Call, scope: str | None) -> Answer:
         """The key is of no use any more."""
-        identity = parameters_of(call).get("AccessKeyId", "")
+        identity = signature.read(call).parameters.get("AccessKeyId", "")
         key = self.credentials.key(identity)
         self.credentials.revoke(identity)
         code = "InvalidSecurityToken.Expired" if key is not None and key.token else "InvalidAccessKeyId.Inactive"
@@ -208,7 +210,7 @@ class AlibabaEcs:
 
     def contract_violations(self, call: Call, match: Match) -> list[str]:
         """What the descriptions do not allow."""
-        if match.target != "rpc" or self._contract is None:
+        if match.target is None or self._contract is None:
             return []
         version, action = match.params.get("Version", ""), str(match.route)
         return self._contract.check(version, action, match.params)

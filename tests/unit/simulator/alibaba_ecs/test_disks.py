@@ -166,7 +166,7 @@ def test_bytes_that_are_to_be_kept_are_missed(ecs: Api) -> None:
     instance, disks = ecs.vm()
     snapshot = ecs.snapshot(disks[1])
     ecs.act("guest_write", disk=disks[1], text="changed")
-    ecs.act("keep", digests=[ecs.act("digest", id=disks[1])["digest"]])
+    ecs.act("watch", instance=instance, lock=False)
     ecs.stopped(instance)
     ecs.do("ResetDisk", DiskId=disks[1], SnapshotId=snapshot)
     ecs.wait("disks", disks[1], "In_use")
