@@ -82,7 +82,7 @@ class Copies:
             "KMSKeyId": task["kms_key"],
             "Tag": wire_tags({**check_tags(task["tags"]), _COPY_OF: source.uid}),
         }
-        answer = self._client.change(f"copy snapshot {source.name} to {region}", "CopySnapshot", body, token=token(source.uid, region))
+        answer = self._client.change(f"copy snapshot {source.name} to {region}", "CopySnapshot", body, token=token())
         self._made[region] = str(answer["SnapshotId"])
 
     def _wait(self, region: str, look: Callable[[], RecoveryPoint | None]) -> None:

@@ -159,7 +159,6 @@ class AlibabaDisks:
         request: Wire = {
             "name": name,
             "snapshot": source.ref,
-            "image": source.ref if is_id(IMAGE, source.ref) else "",
             "size": max(int(model.get("size", 0)), source.size_gib),
             "model": model,
             "note": write_note({**facts, "release": attachment.kept.get("delete_with_instance", True)}),
@@ -188,7 +187,9 @@ class AlibabaDisks:
             body["MultiAttach"] = "Enabled"
 
         def send() -> Work:
-            answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token(planned.name))
+            if self._by_name(planned.name):
+                raise Conflict(f"could not create disk {planned.name}: there is one of that name.")
+            answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token())
             self._ids[planned.name] = str(answer["DiskId"])
             return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating disk {planned.name}")
 
@@ -206,7 +207,7 @@ class AlibabaDisks:
         }
 
         def send() -> Work:
-            self._client.change(f"create image {planned.name}", "CreateImage", body, token=token(planned.name))
+            self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
             return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating image {planned.name}")
 
         return change(f"creating image {planned.name}", planned.ref, send)

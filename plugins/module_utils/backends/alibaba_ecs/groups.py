@@ -69,7 +69,7 @@ class Batch:
             "Description": compact(planned.request["note"]),
             "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
         }
-        self._made[planned.name] = create_snapshot(self._client, planned.name, body, token(planned.name))
+        self._made[planned.name] = create_snapshot(self._client, planned.name, body, token())
 
     def _group(self) -> bool:
         """Whether the group is there, made now or by a run that died; no group is made where some of its snapshots are there one by one."""
@@ -89,7 +89,7 @@ class Batch:
             "Tag": wire_tags({**saving.wish.tags, **prefixed(saving.marks)}),
         }
         try:
-            answer = self._client.change(f"create snapshot group {name}", "CreateSnapshotGroup", body, token=token(name))
+            answer = self._client.change(f"create snapshot group {name}", "CreateSnapshotGroup", body, token=token())
         except RecoveryError as error:
             if not (error.code or "").startswith(_NO_GROUP):
                 raise

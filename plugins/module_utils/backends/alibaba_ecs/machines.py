@@ -20,6 +20,7 @@ from ...recovery.model import Attachment, Document, Machine, Power, Ref
 from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
 from .making_way import MakingWay
+from .named_images import image_named
 from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
 
 # https://www.alibabacloud.com/help/en/ecs/user-guide/instance-lifecycle
@@ -190,13 +191,27 @@ class AlibabaMachines:
             aside = self._way.of(name, request["disks"])
             if aside:
                 return self._way.come_back(name, aside, request, marks)
-            body = {**request["run"], "Tag": wire_tags(prefixed({**request["marks"], **marks}))}
-            answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token(name, *request["disks"]))
+            if self._named(name):
+                raise Conflict(f"could not build instance {name}: there is one of that name.")
+            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(prefixed({**self._of_disks(request), **marks}))}
+            answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token())
             made = str((answer.get("InstanceIdSets") or {}).get("InstanceIdSet", [""])[0])
             self._refs[made] = self.ref(name)
             return Polled(self._client.waiter, lambda: (self._by_id(made) or {}).get("Status") == "Running", f"building VM {name}")
 
         return change(f"building VM {name}", self.ref(name), send, takes_away=True)
+
+    def _image_of(self, boot: Ref) -> str:
+        """The image that the system disk is made from. Raises NotFound."""
+        found = image_named(self._client, boot)
+        if found is None:
+            raise NotFound(f"the image {boot}, from which the system disk is made, does not exist any more.")
+        return str(found["ImageId"])
+
+    def _of_disks(self, request: Any) -> dict[str, str]:
+        """The marks that all disks have alike: what is made in one request has one set of tags."""
+        boot = self.disks.get(request["boot"])
+        return {key: value for key, value in boot.marks.items() if key != mark.DEVICE and not key.startswith(mark.LOCK)} if boot else {}
 
     def remove(self, machine: Machine) -> Change:
         def send() -> Work:

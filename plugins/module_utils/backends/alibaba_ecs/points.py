@@ -177,7 +177,13 @@ class AlibabaPoints:
             of_image = [one for one in self.sets(point.marks.get(marks.VM)) if any(member.uid == point.uid for member in one.members)]
             if of_image:
                 return Named(point.name, backup=of_image[0])
-        return Named(point.name, {BOOT: replace(point, device=BOOT, ref=point.uid)}, boot_only=True)
+        mappings = (wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()
+        snapshot = next((str(one.get("SnapshotId") or "") for one in mappings if one.get("Type", "system") == "system"), "")
+        if not snapshot or wire.get("ImageOwnerAlias") not in (None, "self"):
+            raise Conflict(
+                f"image {point.name} is not one of this account, so that its snapshot cannot be used. Nothing was changed. Copy it first (CopyImage)."
+            )
+        return Named(point.name, {BOOT: replace(point, device=BOOT, ref=snapshot)}, boot_only=True)
 
     # --- points to be made
 
@@ -255,6 +261,8 @@ class AlibabaPoints:
         return change(what, planned.ref, partial(self._create, planned, what))
 
     def _create(self, planned: Planned, what: str) -> Polled | None:
+        if self.find(planned):
+            raise Conflict(f"could not create {planned.name}: it is there already.")
         if planned.device == WHOLE:
             body = {
                 "InstanceId": planned.request["instance"],
@@ -263,7 +271,7 @@ class AlibabaPoints:
                 "Description": compact(_short(planned.request["note"])),
                 "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
             }
-            answer = self._client.change(f"create image {planned.name}", "CreateImage", body, token=token(planned.name))
+            answer = self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
             self.made[planned.name] = str(answer["ImageId"])
             return Polled(self._client.waiter, partial(self._has_ended, planned), what)
         planned.request["batch"].create(planned)

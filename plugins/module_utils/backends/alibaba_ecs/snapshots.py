@@ -286,7 +286,7 @@ class AlibabaSnapshots:
 
     def create(self, planned: Planned) -> Change:
         def send() -> None:
-            self._points.made[planned.name] = create_snapshot(self._client, planned.name, planned.request, token(planned.name))
+            self._points.made[planned.name] = create_snapshot(self._client, planned.name, planned.request, token())
 
         return change(f"creating snapshot {planned.name}", planned.ref, send)
 

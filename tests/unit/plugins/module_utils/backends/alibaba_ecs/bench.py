@@ -49,9 +49,9 @@ class AlibabaBench:
         self.clock = FakeClock()
         self._newest = 0
 
-    def act(self, name: str, **body: Any) -> Wire:
+    def act(self, action: str, /, **body: Any) -> Wire:
         """One of the simulator's control actions."""
-        done: Wire = self.control.act(name, account=self.account, **body)
+        done: Wire = self.control.act(action, account=self.account, **body)
         return done
 
     # -- Tasks
