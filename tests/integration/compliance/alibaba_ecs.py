@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.provider import make
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.things import GROUP
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Machine, Marked
@@ -40,6 +41,7 @@ class AlibabaBench:
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE)
     OTHER_PLACE: ClassVar[str] = bench.FAR_REGION
     TRAVELS: ClassVar[bool] = False
+    TOGETHER: ClassVar[bool] = False
     CATEGORY: ClassVar[str] = "cloud_efficiency"
 
     @classmethod
@@ -49,7 +51,7 @@ class AlibabaBench:
             yield lambda: cls(simulator)
 
     def __init__(self, simulator: SimulatorThread) -> None:
-        self._bench = bench.AlibabaBench(simulator, self.CATEGORY)
+        self._bench = bench.AlibabaBench(simulator, self.CATEGORY, essd_available_early=False)
         self._bench.act("set_fields", kind="disks", id=self._bench.disks[2], fields={"DeleteWithInstance": False})
         self._bench.act("set_fields", kind="instances", id=self._bench.instance, hidden={"user_data": self.SECRET})
 
@@ -71,12 +73,13 @@ class AlibabaBench:
     def label(self, thing: Marked, labels: Mapping[str, str]) -> None:
         assert isinstance(thing, (Machine, Disk, RecoveryPoint))
         own = thing.own
-        self._bench.act("set_fields", kind=f"{own.kind}s", id=own.id, tags=dict(labels))
+        self._bench.act("set_fields", kind="snapshot_groups" if own.kind == GROUP else f"{own.kind}s", id=own.id, tags=dict(labels))
 
     def copy(self, of: Marked, disk: Disk, name: str = "") -> None:
         own = of.own if isinstance(of, (Disk, RecoveryPoint)) else None
         wire: Mapping[str, Any] = own.wire if own else {}
         tags = [{"Key": one["TagKey"], "Value": one["TagValue"]} for one in (wire.get("Tags") or {}).get("Tag", ())]
+        tags = [one for one in tags if not one["Key"].startswith("acs:")]
         self._bench.call("CreateSnapshot", DiskId=disk.uid, SnapshotName=name or "copied", Description=wire.get("Description"), Tag=tags)
 
     def protect(self) -> None:
@@ -110,3 +113,11 @@ class AlibabaBench:
     def _on_changes(self, kind: str, **rule: Any) -> None:
         for action in _CHANGES:
             self._bench.control.add_fault(kind, route=action, times=0, **rule)
+
+
+class AlibabaGroupBench(AlibabaBench):
+    """The same instance with disks that are saved as a group."""
+
+    METHODS: ClassVar[Sequence[str]] = (SNAPSHOT,)
+    TOGETHER: ClassVar[bool] = True
+    CATEGORY: ClassVar[str] = "cloud_essd"

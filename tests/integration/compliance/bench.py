@@ -31,7 +31,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model
     in_order,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.naming import derived_name
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet, RecoveryPoint
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import BuildChanges, Change, Provider, Saving
 
 MOMENT, LATER = "20260101-000000", "20260102-000000"
@@ -46,12 +46,13 @@ class Bench(Protocol):
     """
 
     # The VM, a text in its configuration that is a secret, the choices of the option ``method`` of backups, and a second place; whether a
-    # recovery point can be restored in that.
+    # recovery point can be restored in that; whether recovery points of one moment are made and deleted together.
     VM: ClassVar[str]
     SECRET: ClassVar[str]
     METHODS: ClassVar[Sequence[str]]
     OTHER_PLACE: ClassVar[str]
     TRAVELS: ClassVar[bool]
+    TOGETHER: ClassVar[bool]
 
     @classmethod
     def running(cls) -> AbstractContextManager[Callable[[], Bench]]:
@@ -222,6 +223,11 @@ class Case:
         """Save the VM."""
         self.make_points(self.saving(method, moment, **options))
         return self.found(moment)
+
+    def delete(self, members: Sequence[RecoveryPoint]) -> None:
+        """Delete recovery points; where they go together, the first takes the others along."""
+        there = [self.provider.points.get(member) for member in members]
+        self.do(*[self.provider.points.delete(point) for point in there[: 1 if self.bench.TOGETHER else None] if point])
 
     def found(self, moment: str = MOMENT) -> BackupSet:
         (found,) = [one for one in self.provider.points.sets(self.bench.VM) if one.moment == moment]

@@ -32,6 +32,7 @@ class GceBench:
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE, MACHINE_IMAGE)
     OTHER_PLACE: ClassVar[str] = vm_bench.OTHER_ZONE
     TRAVELS: ClassVar[bool] = True
+    TOGETHER: ClassVar[bool] = False
 
     @classmethod
     @contextmanager

@@ -50,6 +50,7 @@ class MemoryBench:
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE, MACHINE_IMAGE)
     OTHER_PLACE: ClassVar[str] = bench.THERE
     TRAVELS: ClassVar[bool] = True
+    TOGETHER: ClassVar[bool] = False
 
     @classmethod
     @contextmanager

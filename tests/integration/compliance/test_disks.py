@@ -133,7 +133,7 @@ def test_disk_that_was_deleted_is_none_and_its_deletion_is_not_found(case: Case)
 def test_disk_of_a_point_that_is_gone_is_refused_and_not_made(case: Case) -> None:
     backup = case.save()
     planned = case.planned(backup)
-    case.do(*[case.provider.points.delete(point) for point in backup.members])
+    case.delete(backup.members)
     case.refusal(case.provider.disks.create(planned, {}))
     assert case.provider.disks.marked({marks.RESTORE: RESTORE}) == []
 

@@ -117,7 +117,7 @@ def test_manifest_is_not_dropped_while_a_point_refers_to_it(case: Case, method: 
     case.make_points(saving)
     key, members = fingerprint(saving.manifest), case.found().members
     assert manifests.drop(key) is None
-    case.do(*[case.provider.points.delete(point) for point in members[1:]])
+    case.delete(members[1:])
     assert manifests.drop(key) is None
     case.do(case.provider.points.delete(members[0]))
     assert manifests.drop(key)

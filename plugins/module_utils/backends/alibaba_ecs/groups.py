@@ -58,6 +58,11 @@ class Batch:
     def __hash__(self) -> int:
         return hash(self._saving.moment)
 
+    @property
+    def grouped(self) -> bool:
+        """Whether this run has asked for them as a group."""
+        return self._decided and not self._single
+
     def create(self, planned: Planned) -> None:
         """Ask for the snapshot of one disk: the first to come asks for the group, or finds that there can be none."""
         with self._turn:

@@ -261,7 +261,9 @@ class AlibabaPoints:
         return change(what, planned.ref, partial(self._create, planned, what))
 
     def _create(self, planned: Planned, what: str) -> Polled | None:
-        if self.find(planned):
+        batch: Batch | None = planned.request.get("batch")
+        # The first of a group that is asked for brings all others along.
+        if not (batch and batch.grouped) and self.find(planned):
             raise Conflict(f"could not create {planned.name}: it is there already.")
         if planned.device == WHOLE:
             body = {
