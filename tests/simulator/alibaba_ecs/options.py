@@ -44,8 +44,12 @@ DEFAULTS: dict[str, Any] = {
     # Whether the metadata service wants a token; the role that its instance has ("" for none).
     "metadata_token_required": False,
     "metadata_role": "sim-ecs-role",
-    # ECS actions that RAM forbids ("ecs:ResetDisk").
+    # Actions that RAM forbids ("ecs:ResetDisk", "vpc:AssociateEipAddress", "ram:PassRole").
     "denied_actions": [],
+    # Ids of KMS keys that are disabled.
+    "disabled_keys": [],
+    # So many disks of one instance may be detaching at once; 0: any number.
+    "most_detaching": 0,
     # Zones, or "zone/type", where nothing starts.
     "no_stock": [],
     # Limits other than the documented ones.

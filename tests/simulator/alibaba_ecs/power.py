@@ -57,6 +57,7 @@ def stop(ctx: Context) -> dict[str, Any]:
         raise ApiError("IncorrectInstanceStatus", status=403)
     if instance.data["LocalStorageAmount"] and not ctx.params.flag("ConfirmStop"):
         raise ApiError("InstanceType.ParameterMismatch", "An instance with local disks needs ConfirmStop.", 403)
+    ctx.require_key(*disks.of_instance(ctx.account, instance.id))
     ctx.dry_run()
     for item in disks.of_instance(ctx.account, instance.id):
         if unfinished_of(ctx.account, item.id):

@@ -164,6 +164,8 @@ def _fields(ctx: Context, image: Item, zone: str, instance_type: str, vswitch: I
         "CapacityReservationPreference": asked.text("PrivatePoolOptions.MatchCriteria") or "",
     }
     instances.check_user_data(asked.text("UserData"))
+    if asked.text("RamRoleName"):
+        ctx.require_role(str(asked.text("RamRoleName")))
     return fields
 
 

@@ -91,6 +91,7 @@ def check_disk(ctx: Context, disk: Item) -> None:
             raise ApiError("InstanceLockedForSecurity", "The disk attached instance is locked due to security.")
         if instance.data["Status"] not in ("Running", "Stopped"):
             raise ApiError("IncorrectInstanceStatus", status=403)
+    ctx.require_key(disk)
     if unfinished_of(ctx.account, disk.id):
         raise ApiError("IncorrectDiskStatus.CreatingSnapshot", "A previous snapshot creation is in process.")
     made = [item for item in ctx.account.all("snapshots") if item.data["SourceDiskId"] == disk.id and item.data["SnapshotType"] == "user"]

@@ -37,6 +37,7 @@ def shown(ecs: Api, instance: str) -> dict[str, Any]:
 
 def test_new_instance_has_what_was_asked_for(ecs: Api) -> None:
     _source, disks = ecs.vm()
+    ecs.act("add_role", name="role-1")
     snapshot = ecs.snapshot(disks[1])
     ecs.do("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY)
     secret = base64.b64encode(b"#!/bin/sh").decode()
@@ -70,6 +71,7 @@ def test_new_instance_has_what_was_asked_for(ecs: Api) -> None:
         ({"VSwitchId": "vsw-unknown"}, ("InvalidVSwitchId.NotFound", 404)),
         ({"SecurityGroupId": "sg-unknown"}, ("InvalidSecurityGroupId.NotFound", 404)),
         ({"KeyPairName": "unknown"}, ("InvalidKeyPairName.NotFound", 404)),
+        ({"RamRoleName": "unknown"}, ("InvalidRamRole.NotFound", 404)),
         ({"SystemDiskSize": 10}, ("InvalidSystemDiskSize", 400)),
         ({"UserData": "%%%"}, ("InvalidUserData.Base64FormatInvalid", 400)),
         ({"UserData": base64.b64encode(b"x" * 32769).decode()}, ("InvalidUserData.SizeExceeded", 400)),
@@ -167,6 +169,9 @@ def test_role_is_attached_once(ecs: Api) -> None:
     ids = json.dumps([instance])
     assert ecs.refused("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1") == ("InvalidRamRole.NotFound", 404)
     ecs.act("add_role", name="role-1")
+    ecs.control.settings(denied_actions=["ram:PassRole"])
+    assert ecs.refused("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1") == ("InvalidUser.PassRoleForbidden", 403)
+    ecs.control.settings(denied_actions=[])
     assert ecs.do("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1")["FailCount"] == 0
     assert ecs.do("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1")["FailCount"] == 1
 
