@@ -24,6 +24,13 @@ def _check_locks(instance: Item, reasons: tuple[str, ...] = ("security", "financ
         raise ApiError("InstanceExpiredOrInArrears", "The instance is expired or in arrears.")
 
 
+def _note_snapshots(ctx: Context, instance: Item, what: str) -> None:
+    """Accepted, and yet advised against: power that changes while a snapshot is in creation."""
+    for item in disks.of_instance(ctx.account, instance.id):
+        if unfinished_of(ctx.account, item.id):
+            record.violate(ctx.account, "power_in_snapshot", f"{instance.id} was {what} while a snapshot of {item.id} was in creation", instance.id)
+
+
 def start(ctx: Context) -> dict[str, Any]:
     """StartInstance."""
     instance = ctx.instance()
@@ -38,6 +45,7 @@ def start(ctx: Context) -> dict[str, Any]:
     if instance.data["StoppedMode"] == "StopCharging":
         ctx.require_stock(instance.data["ZoneId"], instance.data["InstanceType"])
     ctx.dry_run()
+    _note_snapshots(ctx, instance, "started")
     instance.data.update(Status="Starting", StoppedMode="Not-applicable", StartTime=ctx.stamp(seconds=False))
     instance.hidden.update(address_changed=False, restarted=True)
     for item in own:
@@ -59,9 +67,7 @@ def stop(ctx: Context) -> dict[str, Any]:
         raise ApiError("InstanceType.ParameterMismatch", "An instance with local disks needs ConfirmStop.", 403)
     ctx.require_key(*disks.of_instance(ctx.account, instance.id))
     ctx.dry_run()
-    for item in disks.of_instance(ctx.account, instance.id):
-        if unfinished_of(ctx.account, item.id):
-            record.violate(ctx.account, "stopped_in_snapshot", f"{instance.id} was stopped while a snapshot of {item.id} was in creation", instance.id)
+    _note_snapshots(ctx, instance, "stopped")
     instance.data["Status"] = "Stopping"
 
     def done() -> None:

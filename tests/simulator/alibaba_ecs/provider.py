@@ -16,6 +16,7 @@ from ..messages import Answer, Call, Match, Refused
 from ..request_log import short_digest
 from ..settings import Settings
 from . import actions, record, seeds, signature, state, tokens
+from .answer_contract import AnswerContract
 from .context import Context
 from .credentials import PREFIX, SECRET_PREFIX, Credentials
 from .errors import ApiError, error_answer, missing, new_request_id
@@ -43,6 +44,7 @@ class AlibabaEcs:
         self.credentials = Credentials(clock, self.settings)
         self.metadata = Metadata(self.world, self.credentials)
         self._contract: RpcContract | None = None
+        self._answers: AnswerContract | None = None
 
     @cached_property
     def _fallback(self) -> RpcContract:
@@ -88,7 +90,9 @@ class AlibabaEcs:
             record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)
-        return Answer.of_json({**(answer or {}), "RequestId": request_id})
+        whole = {**(answer or {}), "RequestId": request_id}
+        wrong = self._answers.check(given["Version"], ctx.action, whole) if self._answers and ctx.setting("check_answers") else []
+        return error_answer(500, "contract: " + "; ".join(wrong), "InternalError", request_id) if wrong else Answer.of_json(whole)
 
     def _entry(self, ctx: Context) -> dict[str, Any]:
         targets = record.named(ctx.account, ctx.params.all)
@@ -154,7 +158,7 @@ class AlibabaEcs:
 
     def load_contracts(self, directory: str | None) -> str | None:
         """The published descriptions, where they are."""
-        self._contract = RpcContract.load(directory)
+        self._contract, self._answers = RpcContract.load(directory), AnswerContract.load(directory)
         return "alibaba_ecs.json" if self._contract else None
 
     def contract_violations(self, call: Call, match: Match) -> list[str]:

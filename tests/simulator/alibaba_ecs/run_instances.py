@@ -139,8 +139,8 @@ def _fields(ctx: Context, image: Item, zone: str, instance_type: str, vswitch: I
     fields: dict[str, Any] = {"ImageId": image.id, "ZoneId": zone, "InstanceType": instance_type}
     fields["VpcAttributes"] = {"VpcId": vswitch.data["VpcId"], "VSwitchId": vswitch.id}
     fields.update({name: asked.text(name) for name in COPIED if asked.text(name)})
-    if asked.text("KeyPairName") and ctx.account.find("key_pairs", f"{ctx.region}/{asked.text('KeyPairName')}") is None:
-        raise ApiError("InvalidKeyPairName.NotFound", "The specified KeyPairName does not exist.", 404)
+    if asked.text("KeyPairName"):
+        ctx.get("key_pairs", f"{ctx.region}/{asked.text('KeyPairName')}", "InvalidKeyPairName.NotFound", 404)
     if asked.text("InstanceName"):
         fields["InstanceName"] = check_name(asked.text("InstanceName"), "InvalidInstanceName.Malformed")
     if asked.text("HostName"):
@@ -181,6 +181,9 @@ def _make(
     secondary: list[Item],
 ) -> Item:
     account, stamp = ctx.account, ctx.stamp()
+    pair = account.find("key_pairs", f"{ctx.region}/{fields.get('KeyPairName')}")
+    if pair is not None:
+        pair.hidden["bound"] = True
     instance = account.add(instances.new_instance(account, ctx.region, ctx.new_id("instances"), dict(fields)))
     instance.tags = dict(tags)
     instance.data.update(SecurityGroupIds={"SecurityGroupId": list(groups)}, StartTime=ctx.stamp(seconds=False))

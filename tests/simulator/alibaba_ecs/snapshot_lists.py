@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .context import Context
-from .errors import ApiError
+from .errors import ApiError, invalid
 from .names import has_tags, tag_list
 from .paging import page
 from .snapshots import images_of
@@ -71,7 +71,10 @@ def _in_time(ctx: Context, item: Item) -> bool:
     for number in ("1", "2"):
         key, value = ctx.params.text(f"Filter.{number}.Key"), ctx.params.text(f"Filter.{number}.Value")
         if key and value:
-            moment = datetime.strptime(value, "%Y-%m-%dT%H:%MZ").replace(tzinfo=timezone.utc)
+            try:
+                moment = datetime.strptime(value, "%Y-%m-%dT%H:%MZ").replace(tzinfo=timezone.utc)
+            except ValueError as error:
+                raise invalid(f"Filter.{number}.Value", value) from error
             made = datetime.strptime(item.data["CreationTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
             if made < moment if key == "CreationStartTime" else made > moment:
                 return False

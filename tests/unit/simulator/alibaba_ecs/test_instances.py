@@ -217,3 +217,11 @@ def test_filters(ecs: Api) -> None:
     assert ids(PrivateIpAddresses=json.dumps(["192.168.1.50"])) == {first}
     assert ids(InstanceIds=json.dumps([first, "i-unknown"])) == {first}
     until(lambda: ids() == {first, second})
+
+
+def test_name_of_a_bound_key_pair_stays_taken(ecs: Api) -> None:
+    ecs.do("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY)
+    instance = run(ecs, KeyPairName="login")
+    ecs.do("DeleteInstance", InstanceId=instance, Force="true")
+    ecs.do("DeleteKeyPairs", KeyPairNames=json.dumps(["login"]))
+    assert ecs.refused("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY) == ("KeyPair.AlreadyExist", 400)
