@@ -117,6 +117,11 @@ class Context:
         else:
             self.after(seconds, end)
 
+    def delete(self, item: Item, gone: Later | None = None) -> None:
+        """Removes an item, or calls `gone` in its place: at once, unless `operation_s_of` has a duration for the action."""
+        seconds = draw_seconds(self.setting("operation_s_of").get(self.action, 0), self.world.random)
+        self.later(item, gone or (lambda: self.account.remove(item)), lambda: None, seconds)
+
     def after(self, seconds: float, action: Later) -> None:
         """Calls something so many seconds from now; whatever that plans counts from then."""
 

@@ -142,7 +142,7 @@ def delete(ctx: Context) -> dict[str, Any]:
         raise ApiError("IncorrectDiskStatus")
     if unfinished_of(ctx.account, disk.id):
         raise ApiError("DiskCreatingSnapshot", "A snapshot of the disk is in creation.")
-    disks.remove(ctx.account, disk)
+    ctx.delete(disk, lambda: disks.remove(ctx.account, disk))
     return {}
 
 

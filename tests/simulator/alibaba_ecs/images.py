@@ -161,7 +161,7 @@ def delete(ctx: Context) -> dict[str, Any]:
     if busy:
         raise ApiError({"Export": "ImageIsExporting", "Import": "ImageIsImporting", "Copy": "OperationDenied.ImageCopying"}[busy], "The image is in use.", 403)
     ctx.dry_run()
-    ctx.account.remove(image)
+    ctx.delete(image)
     return {}
 
 

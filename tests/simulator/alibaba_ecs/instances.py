@@ -21,11 +21,10 @@ TYPE = re.compile(r"ecs\.[a-z0-9-]+\.[a-z0-9.-]+")
 # vCPUs and GiB by size; every family has the same here.
 SIZES = {"small": (1, 2), "medium": (1, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (8, 32), "4xlarge": (16, 64), "8xlarge": (32, 128)}
 # What DescribeInstanceAttribute shows, which is less than DescribeInstances does.
-ATTRIBUTES = """
-InstanceId InstanceName Description HostName Status RegionId ZoneId ImageId InstanceType Cpu Memory SerialNumber InstanceNetworkType
-InstanceChargeType InternetChargeType InternetMaxBandwidthIn InternetMaxBandwidthOut CreationTime ExpiredTime StoppedMode ClusterId VlanId
-CreditSpecification SecurityGroupIds PublicIpAddress InnerIpAddress VpcAttributes EipAddress OperationLocks
-""".split()
+ATTRIBUTES = {"InstanceId", "InstanceName", "Description", "HostName", "Status", "RegionId", "ZoneId", "ImageId"}
+ATTRIBUTES |= {"InstanceType", "Cpu", "Memory", "SerialNumber", "InstanceNetworkType", "InstanceChargeType", "InternetChargeType", "InternetMaxBandwidthIn"}
+ATTRIBUTES |= {"InternetMaxBandwidthOut", "CreationTime", "ExpiredTime", "StoppedMode", "ClusterId", "VlanId", "CreditSpecification", "SecurityGroupIds"}
+ATTRIBUTES |= {"PublicIpAddress", "InnerIpAddress", "VpcAttributes", "EipAddress", "OperationLocks"}
 ADDRESSES = ("PrivateIpAddresses", "PublicIpAddresses", "EipAddresses")
 
 
@@ -166,7 +165,7 @@ def attribute(ctx: Context) -> dict[str, Any]:
     """DescribeInstanceAttribute."""
     instance = ctx.instance()
     shown = show(ctx, instance)
-    known: dict[str, Any] = {name: shown[name] for name in ATTRIBUTES if name in shown}
+    known: dict[str, Any] = {name: value for name, value in shown.items() if name in ATTRIBUTES}
     known["DedicatedHostAttribute"] = {name: shown["DedicatedHostAttribute"][name] for name in ("DedicatedHostId", "DedicatedHostName")}
     # Here it is a word, and a boolean in DescribeInstances.
     known["IoOptimized"] = "optimized" if shown["IoOptimized"] else "none"

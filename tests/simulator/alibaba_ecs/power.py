@@ -103,10 +103,18 @@ def delete(ctx: Context) -> dict[str, Any]:
     if instance.data["Status"] != "Stopped" and not (ctx.params.flag("Force") and instance.data["Status"] in ("Running", "Starting", "Stopping")):
         raise ApiError("IncorrectInstanceStatus", status=403)
     ctx.dry_run()
+    # Named one by one, because the request does not name them.
+    ctx.targets += [item.id for item in disks.of_instance(ctx.account, instance.id)]
+    if instance.data["Status"] == "Running":
+        instance.data["Status"] = "Stopping"
+    ctx.delete(instance, lambda: _remove(ctx, instance))
+    return {}
+
+
+def _remove(ctx: Context, instance: Item) -> None:
+    """The instance goes, and with it what says so; under a security lock all disks do."""
     all_go = "security" in locks_of(instance)
     for disk in disks.of_instance(ctx.account, instance.id):
-        # Named one by one, because the request does not name them.
-        ctx.targets.append(disk.id)
         if disk.data["DeleteWithInstance"] or all_go:
             disks.remove(ctx.account, disk)
         else:
@@ -120,7 +128,6 @@ def delete(ctx: Context) -> dict[str, Any]:
         if eip.data["InstanceId"] == instance.id:
             eip.data.update(Status="Available", InstanceId="", InstanceType="", PrivateIpAddress="")
     ctx.account.remove(instance)
-    return {}
 
 
 def replace_system_disk(ctx: Context) -> dict[str, Any]:

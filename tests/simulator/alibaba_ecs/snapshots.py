@@ -197,7 +197,7 @@ def delete(ctx: Context) -> dict[str, Any]:
             return {}
         raise ApiError("InvalidSnapshotId.NotFound", "The specified SnapshotId is not found.")
     check_delete(ctx, snapshot, ctx.params.flag("Force"))
-    ctx.account.remove(snapshot)
+    ctx.delete(snapshot)
     return {}
 
 

@@ -151,6 +151,18 @@ def test_deletion(ecs: Api) -> None:
     assert ecs.refused("DeleteInstance", InstanceId="i-unknown") == ("InvalidInstanceId.NotFound", 404)
 
 
+def test_deletions_can_take_time(ecs: Api) -> None:
+    instance, disks = ecs.vm()
+    snapshot = ecs.snapshot(disks[0])
+    ecs.control.settings(operation_s_of={"DeleteInstance": 0.1, "DeleteSnapshot": 0.1})
+    ecs.do("DeleteInstance", InstanceId=instance, Force="true")
+    ecs.do("DeleteSnapshot", SnapshotId=snapshot)
+    assert shown(ecs, instance)["Status"] == "Stopping"
+    assert ecs.find("snapshots", snapshot)
+    until(lambda: ecs.find("instances", instance) is None and ecs.find("snapshots", snapshot) is None)
+    assert ecs.control.state()["disks"] == []
+
+
 def test_attributes_are_changed(ecs: Api) -> None:
     instance, _disks = ecs.vm()
     ecs.do("ModifyInstanceAttribute", InstanceId=instance, InstanceName="renamed", DeletionProtection="true", Description="")
