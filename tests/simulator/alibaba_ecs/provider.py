@@ -74,7 +74,7 @@ class AlibabaEcs:
         except ApiError as error:
             return error_answer(error.status, error.message, error.code, request_id)
         account = self.world.account(key.account)
-        region = given.get("RegionId") or DEFAULT_REGION
+        region = given.get("RegionId") or record.region_of(account, given) or DEFAULT_REGION
         ctx = Context(self.world, account, region, given["Action"], Params(given.items()), key, self.caller(call) or "", request_id, match.fault)
         account.lag.note()
         entry = self._entry(ctx) if self.is_mutating(call, match) else None

@@ -22,8 +22,8 @@ COPIED = ("DeploymentSetId", "ResourceGroupId", "HpcClusterId", "KeyPairName", "
 def run(ctx: Context) -> dict[str, Any]:
     """RunInstances. All checks come first, so that a dry run sees them."""
     asked = ctx.params
-    amount = asked.number("Amount", 1) or 1
-    if not 1 <= amount <= 100:
+    amount = asked.number("Amount", 1)
+    if amount is None or not 1 <= amount <= 100:
         raise ApiError("InvalidAmount", "Amount is 1 to 100.", 400)
     image = images.usable(ctx, asked.text("ImageId"))
     instance_type = asked.text("InstanceType") or ""

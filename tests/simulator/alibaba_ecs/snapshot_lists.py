@@ -43,7 +43,7 @@ def describe(ctx: Context) -> dict[str, Any]:
         raise ApiError("InvalidParameter", f"Status must be one of {', '.join(STATUSES)}", 400)
     disks = {item.id for item in ctx.all("disks") if item.data["InstanceId"] == instance_id} if instance_id else None
     plain = {"SnapshotName": "SnapshotName", "SnapshotLinkId": "SnapshotLinkId", "SourceDiskType": "SourceDiskType", "ResourceGroupId": "ResourceGroupId"}
-    found = []
+    found, times = [], _times(ctx)
     for item in ctx.listed("snapshots"):
         data = item.data
         kind = "user" if data["SnapshotType"] == "user" else "auto"
@@ -58,7 +58,7 @@ def describe(ctx: Context) -> dict[str, Any]:
             and (asked.text("Category") or data["Category"]).lower() in ("all", data["Category"], "flash" if data["InstantAccess"] else "")
             and all(not asked.text(name) or asked.text(name) == data.get(field) for name, field in plain.items())
             and has_tags(item.tags, asked)
-            and _in_time(ctx, item)
+            and _in_time(times, item)
         ):
             found.append(item)
     # The newest first.
@@ -67,18 +67,23 @@ def describe(ctx: Context) -> dict[str, Any]:
     return {"Snapshots": {"Snapshot": shown}, **where}
 
 
-def _in_time(ctx: Context, item: Item) -> bool:
+def _times(ctx: Context) -> list[tuple[str, datetime]]:
+    """The times that the request asks for, by which end they are. Raises ApiError."""
+    found = []
     for number in ("1", "2"):
         key, value = ctx.params.text(f"Filter.{number}.Key"), ctx.params.text(f"Filter.{number}.Value")
-        if key and value:
-            try:
-                moment = datetime.strptime(value, "%Y-%m-%dT%H:%MZ").replace(tzinfo=timezone.utc)
-            except ValueError as error:
-                raise invalid(f"Filter.{number}.Value", value) from error
-            made = datetime.strptime(item.data["CreationTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-            if made < moment if key == "CreationStartTime" else made > moment:
-                return False
-    return True
+        if not key or not value:
+            continue
+        try:
+            found.append((key, datetime.strptime(value, "%Y-%m-%dT%H:%MZ").replace(tzinfo=timezone.utc)))
+        except ValueError as error:
+            raise invalid(f"Filter.{number}.Value", value) from error
+    return found
+
+
+def _in_time(times: list[tuple[str, datetime]], item: Item) -> bool:
+    made = datetime.strptime(item.data["CreationTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return all(made >= moment if key == "CreationStartTime" else made <= moment for key, moment in times)
 
 
 HANDLERS = {"DescribeSnapshots": describe}
