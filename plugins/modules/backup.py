@@ -737,11 +737,12 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.BACKUP, "px_backup": px_backup.BACKUP}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.BACKUP, "gce": gce.BACKUP, "px_backup": px_backup.BACKUP}
 
 
 def main() -> None:

@@ -694,11 +694,12 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.RESTORE, "px_backup": px_backup.RESTORE}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.RESTORE, "gce": gce.RESTORE, "px_backup": px_backup.RESTORE}
 
 
 def main() -> None:

@@ -426,10 +426,11 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.SNAPSHOT}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.SNAPSHOT, "gce": gce.SNAPSHOT}
 
 
 def main() -> None:

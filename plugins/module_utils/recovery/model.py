@@ -30,9 +30,12 @@ class Way(Enum):
 
 
 class Strategy(str, Enum):
-    """What a restore does. GONE and ROLLBACK are not asked for by these words: the situation, or ``rollback_of``, decides."""
+    """What a restore does. GONE and ROLLBACK are not asked for by these words: the situation, or ``rollback_of``, decides.
 
-    IN_PLACE, REPLACE, NEW, GONE, ROLLBACK = "in_place", "replace", "new", "gone", "rollback"
+    RESET is what a user asks for as "rollback": the disks themselves go back.
+    """
+
+    IN_PLACE, REPLACE, NEW, GONE, ROLLBACK, RESET = "in_place", "replace", "new", "gone", "rollback", "reset"
 
 
 class Moment(Enum):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What recovery asks of a provider.
 
-A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``, ``capture``: no request), and how one
+A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``: no request), and how one
 thing is changed (a ``Change``: a value that has not been sent). Only ``gate.py`` sends changes.
 """
 
@@ -51,15 +51,21 @@ class Change:
 
 @dataclass(frozen=True)
 class MarkRules:
-    """What a provider's marks can hold. ``most``: marks and tags together, on one resource."""
+    """What a provider's marks can hold. ``most``: marks and tags together, on one resource.
+
+    ``settle_s``: after so many seconds a write is seen by everybody; it counts where there is no ``compare_and_swap``.
+    """
 
     longest_value: int
     most: int
     compare_and_swap: bool
+    settle_s: float = 0.0
 
 
 class Machines(Protocol):
-    """The VMs of one place."""
+    """The VMs of one place. ``KEEPS_REPLACED``: a machine that makes way is kept, stopped, until its disks are given up."""
+
+    KEEPS_REPLACED: ClassVar[bool]
 
     def get(self, name: str) -> Machine | None:
         """The VM as it is now, None when there is none; read by itself, so that it does not lag as a list may."""
@@ -79,10 +85,16 @@ class Machines(Protocol):
     def stop(self, machine: Machine, discard_volatile: bool) -> Change: ...
 
     def build(self, name: str, request: Any, marks: Mapping[str, str]) -> Change:
-        """Make the machine of a request of ``Manifests.build_request``, with marks in the same request. Sent twice, it makes no second one."""
+        """Make the machine of a request of ``Manifests.build_request``, with marks in the same request. Sent twice, it makes no second one.
+
+        One that made way and has these very disks comes back instead.
+        """
 
     def remove(self, machine: Machine) -> Change:
         """Delete this very machine: NotFound when it is gone, even if another has its name by now."""
+
+    def make_way(self, machine: Machine) -> Change:
+        """Make room under its name for a machine on new disks: delete it, or keep it aside where no other machine can have its boot disk."""
 
     def attach(self, machine: Machine, attachment: Attachment) -> Change: ...
     def detach(self, machine: Machine, attachment: Attachment) -> Change: ...
@@ -166,7 +178,8 @@ class Wish:
 class Saving:
     """A machine, disks of it by device, and under which datetime and marks they are to be saved.
 
-    ``asked`` is what the task asked for, for the comparison with a later task; it goes into the note of each recovery point.
+    ``asked`` is what the task asked for, for the comparison with a later task; it goes into the note of each recovery point. ``moment`` goes into the
+    names of the points; for what is not a backup it is a word of whoever makes them.
     """
 
     machine: Machine
@@ -334,6 +347,19 @@ class Intent:
     older: Sequence[BackupSet] = ()
 
 
+class Resets(Protocol):
+    """Disks that go back to recovery points of themselves."""
+
+    def kept(self, restore: str | None, vm: str | None) -> list[RecoveryPoint]:
+        """The safety points of a restore of a VM; None: of all. Only those that are ours."""
+
+    def problem(self, disk: Disk, point: RecoveryPoint) -> str:
+        """Why the disk cannot go back to the point, with what to do instead; empty when it can."""
+
+    def reset(self, machine: Machine, disk: Disk, point: RecoveryPoint) -> Change:
+        """Let the disk of a stopped machine go back. Sent twice, it goes back twice."""
+
+
 class Extras(Protocol):
     """What has no common form: addresses, networks, keys, permissions, quota, deprecation. The provider keeps its own."""
 
@@ -378,6 +404,10 @@ class Provider(Protocol):
 
     @property
     def extras(self) -> Extras: ...
+
+    @property
+    def resets(self) -> Resets | None:
+        """None where no disk can go back to a recovery point of itself."""
 
     def ways(self, machine: Machine, attachment: Attachment) -> tuple[Way, ...]:
         """How this device can come back in place, best first; empty when it cannot."""

@@ -14,7 +14,7 @@ from ..core.waiter import Waiter
 from .gate import LAG_S, Gate
 from .lock.claim import Claim, claim_of
 from .lock.lock import Lock
-from .lock.place import MarkedPlace
+from .lock.place import place_on
 from .model import Attachment, Disk, Machine, Marked, Power, Ref
 from .provider import Provider
 
@@ -94,7 +94,7 @@ class Target:
     def lock_for(self, purpose: str, ttl_s: float, may_follow: Callable[[Claim], bool]) -> Lock:
         """The lock of this VM for a task, made once; the gate sends changes under it."""
         if self._lock is None:
-            place = MarkedPlace(self.provider.marks, self.carrier, self.unfinished)
+            place = place_on(self.provider.marks, self.carrier, self.unfinished, self.waiter.pause)
             self._lock = Lock(place, purpose, ttl_s, self.waiter, may_follow)
             self._gate = Gate(self.waiter, self.provider.marks, self.get, self._lock, self.provider.machines.ref(self.name))
         return self._lock
@@ -204,6 +204,11 @@ class Target:
     def remove(self, machine: Machine) -> None:
         """Delete it; returns when it is seen to be gone."""
         self.gate.send(self.provider.machines.remove(machine))
+        self.until_gone()
+
+    def make_way(self, machine: Machine) -> None:
+        """Make room for the machine that is built in its place; returns when it is not seen any more under its name."""
+        self.gate.send(self.provider.machines.make_way(machine))
         self.until_gone()
 
     def until_gone(self) -> None:

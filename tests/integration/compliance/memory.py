@@ -49,6 +49,7 @@ class MemoryBench:
     SECRET: ClassVar[str] = bench.PASSWORD
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE, MACHINE_IMAGE)
     OTHER_PLACE: ClassVar[str] = bench.THERE
+    TRAVELS: ClassVar[bool] = True
 
     @classmethod
     @contextmanager

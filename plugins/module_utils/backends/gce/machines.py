@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ...clients.gce.client import GceClient
 from ...clients.gce.objects import AttachedDisk, Instance, Operation, Wire, last_part, place_of, region, zone
@@ -25,6 +25,8 @@ _PACKED = {"b": True, "d": False, "a": True, "k": False}
 
 class GceMachines:
     """The VMs of a zone. ``keys`` are customers' own keys by device: a disk that has one is attached, and its VM started, only with it."""
+
+    KEEPS_REPLACED: ClassVar[bool] = False
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str]) -> None:
         self._client, self._zone, self._keys = client, zone_name, keys
@@ -74,6 +76,9 @@ class GceMachines:
     def remove(self, machine: Machine) -> Change:
         # By its id: another VM that has taken the name meanwhile must not be deleted instead.
         return self._change(f"deleting VM {machine.name}", machine, lambda: self._client.delete_instance(self._zone, machine.uid), takes_away=True)
+
+    def make_way(self, machine: Machine) -> Change:
+        return self.remove(machine)
 
     def attach(self, machine: Machine, attachment: Attachment) -> Change:
         body: Wire = attachment_request(attachment)

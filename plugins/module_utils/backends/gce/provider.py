@@ -49,6 +49,7 @@ class GceProvider:
         self.points = GcePoints(client, place, self._keys)
         self.manifests = GceManifests(client, place, self._keys, task.warn)
         self.extras = GceExtras(client, place, task)
+        self.resets = None
 
     @cached_property
     def disks(self) -> GceDisks:

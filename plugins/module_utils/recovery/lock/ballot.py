@@ -13,15 +13,11 @@ It needs reads that show earlier writes: after each write the settle time passes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from ..marks import LOCK, LOCK_FOR
-from .claim import Claim, claim_marks, parse_claim
-
-# A key is the mark of the lock with the id of its run, and how often that has stood; a candidate's value begins so until it holds the lock.
-_KEY = f"{LOCK}-run-"
-_CANDIDATE = "?"
+from .claim import KEY, Claim, Standing, claim_marks, run_of, standing_of, standing_value
 
 
 class Keys(Protocol):
@@ -54,20 +50,24 @@ class BallotPlace:
         return claims[order[0]].claim if order else None
 
     def swap(self, expected: Claim | None, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
-        if expected is not None and self._mine and expected.run == _run(self._mine):
+        if expected is not None and self._mine and expected.run == run_of(self._mine):
             return self._replace_own(claim, more)
         return claim is not None and self._stand(expected, claim, more)
 
     def busy(self) -> bool:
         return self._unfinished()
 
+    def marks_of(self, claim: Claim) -> dict[str, str]:
+        if not self._mine:
+            self._mine, self._holds = self._next_key(claim), True
+        return {self._mine: standing_value(claim, holds=True), **{key: value for key, value in _facts(claim).items() if value}}
+
     def _stand(self, expected: Claim | None, claim: Claim, more: Mapping[str, str | None]) -> bool:
         """Announce, and hold the lock if nobody else can. Only ``expected``, as it was seen, may be in the way: it counts as dead."""
         if self._rivals("", expected):
             return False
-        # A key is never used again: whoever counts its holder as dead may remove it a long time afterwards.
-        self._stands += 1
-        key = self._mine = f"{_KEY}{claim.run}-{self._stands}"
+        key = self._mine = self._next_key(claim)
+        self._holds = False
         self._write(key, claim, holds=False, more={})
         while rivals := self._rivals(key, expected):
             if any(rival.holds for rival in rivals.values()) or min(rivals) < key:
@@ -84,6 +84,11 @@ class BallotPlace:
             self._keys.write(dead)
         return True
 
+    def _next_key(self, claim: Claim) -> str:
+        """A key is never used again: whoever counts its holder as dead may remove it a long time afterwards."""
+        self._stands += 1
+        return f"{KEY}{claim.run}-{self._stands}"
+
     def _replace_own(self, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
         """Renew, release or give up what is ours. A renewal fails when another run says that it holds the lock."""
         key = self._mine
@@ -92,7 +97,7 @@ class BallotPlace:
             self._withdraw(key)
             return True
         if claim is None or claim.released_unfinished:
-            left = {f"{_KEY}{claim.run}-{key[len(_KEY) :]}": _value(claim, holds=True)} if claim else {}
+            left = {f"{KEY}{claim.run}-{key[len(KEY) :]}": standing_value(claim, holds=True)} if claim else {}
             self._keys.write({key: None, **left, **_facts(claim), **more})
             self._mine, self._holds = "", False
             return True
@@ -106,10 +111,10 @@ class BallotPlace:
     def _other_holds(self, key: str) -> bool:
         return any(rival.holds for rival in self._rivals(key, None).values())
 
-    def _claims(self) -> dict[str, _Found]:
-        return {key: _parsed(key, value) for key, value in self._keys.read().items() if key.startswith(_KEY)}
+    def _claims(self) -> dict[str, Standing]:
+        return standing_of(self._keys.read())
 
-    def _rivals(self, own: str, expected: Claim | None) -> dict[str, _Found]:
+    def _rivals(self, own: str, expected: Claim | None) -> dict[str, Standing]:
         """All others but ``expected`` as it was seen; once that is renewed it is a rival like any other."""
         return {key: found for key, found in self._claims().items() if key != own and not (expected and found.claim.text == expected.text)}
 
@@ -117,34 +122,13 @@ class BallotPlace:
         """Write our key, with an epoch that this run has never written: a watcher tells by it whether the run has shown life."""
         self._epoch = max(claim.epoch, self._epoch + 1)
         claim = replace(claim, epoch=self._epoch)
-        self._keys.write({key: _value(claim, holds=holds), **(_facts(claim) if holds else {}), **more})
+        self._keys.write({key: standing_value(claim, holds=holds), **(_facts(claim) if holds else {}), **more})
         self._settle()
 
     def _withdraw(self, key: str) -> bool:
         self._keys.write({key: None})
         self._mine, self._holds = "", False
         return False
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A claim that is there, and whether it says that its run holds the lock."""
-
-    holds: bool
-    claim: Claim
-
-
-def _run(key: str) -> str:
-    return key[len(_KEY) :].partition("-")[0]
-
-
-def _value(claim: Claim, *, holds: bool) -> str:
-    return f"{'' if holds else _CANDIDATE}{claim.text[len(claim.run) + 1 :]}.{claim.purpose}"
-
-
-def _parsed(key: str, value: str) -> _Found:
-    state, _dot, purpose = value.lstrip(_CANDIDATE).partition(".")
-    return _Found(not value.startswith(_CANDIDATE), parse_claim(f"{_run(key)}-{state}", purpose))
 
 
 def _facts(claim: Claim | None) -> dict[str, str | None]:

@@ -14,6 +14,9 @@ from .. import marks
 _NOBODY = "free"
 # What stands before the name of a task in the mark that says what a lock is for.
 RESTORING, SAVING, GIVING_UP = "restore_", "backup_", "giveup_"
+# Without compare-and-swap each run has a mark of its own: this, its id, and how often it has stood. Its value begins so until it holds the lock.
+KEY = f"{marks.LOCK}-run-"
+_CANDIDATE = "?"
 _WORDS = {RESTORING: 'the restore "{}"', SAVING: "the backup {}", GIVING_UP: 'the deletion of the restore "{}"'}
 
 
@@ -54,6 +57,14 @@ class Claim:
         return Claim(_NOBODY, self.purpose, self.was_running, self.epoch)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A claim that is there, and whether it says that its run holds the lock."""
+
+    holds: bool
+    claim: Claim
+
+
 def parse_claim(value: str, purpose: str) -> Claim:
     """The claim that a mark holds; anything unreadable is a holder that does not renew."""
     run, _dash, rest = value.partition("-")
@@ -62,9 +73,36 @@ def parse_claim(value: str, purpose: str) -> Claim:
 
 
 def claim_of(found: Mapping[str, str]) -> Claim | None:
-    """The claim among a resource's marks; None when it holds none."""
+    """The claim among a resource's marks, of several runs that stand for the lock the holder's; None when there is none."""
     text = found.get(marks.LOCK)
-    return parse_claim(text, found.get(marks.LOCK_FOR, "")) if text else None
+    if text:
+        return parse_claim(text, found.get(marks.LOCK_FOR, ""))
+    standing = sorted((not one.holds, key, one.claim) for key, one in standing_of(found).items())
+    return standing[0][2] if standing else None
+
+
+def standing_of(found: Mapping[str, str]) -> dict[str, Standing]:
+    """The runs that stand for the lock, or hold it, by the mark of each, where each run writes a mark of its own."""
+    return {key: parse_standing(key, value) for key, value in found.items() if key.startswith(KEY)}
+
+
+def parse_standing(key: str, value: str) -> Standing:
+    state, _dot, purpose = value.lstrip(_CANDIDATE).partition(".")
+    return Standing(not value.startswith(_CANDIDATE), parse_claim(f"{run_of(key)}-{state}", purpose))
+
+
+def standing_value(claim: Claim, *, holds: bool) -> str:
+    """The value of the mark that a run writes for itself."""
+    return f"{'' if holds else _CANDIDATE}{claim.text[len(claim.run) + 1 :]}.{claim.purpose}"
+
+
+def run_of(key: str) -> str:
+    return key[len(KEY) :].partition("-")[0]
+
+
+def without_lock(found: Mapping[str, str]) -> dict[str, None]:
+    """The changes that take the lock off a resource, whoever holds it; what is noted beside it stays."""
+    return {key: None for key in (marks.LOCK, marks.LOCK_FOR, *found) if key in (marks.LOCK, marks.LOCK_FOR) or key.startswith(KEY)}
 
 
 def claim_marks(claim: Claim | None) -> dict[str, str | None]:

@@ -43,6 +43,9 @@ class LockPlace(Protocol):
     def busy(self) -> bool:
         """Whether the provider still works on something that an earlier holder began."""
 
+    def marks_of(self, claim: Claim) -> dict[str, str]:
+        """The marks that make the claim, to be written by a request that makes what is to carry the lock."""
+
 
 class LockLost(Conflict):
     """Another run holds the lock: it decides from now on, so nothing may be undone any more."""
@@ -175,10 +178,14 @@ class Lock:
         if was_running is not self._claim.was_running:
             self._renew(was_running)
 
-    def made_with(self, was_running: bool) -> Claim:
-        """The claim that is written in the request which makes the place of the lock; ``acquire`` then finds it to be ours."""
+    def made_with(self, was_running: bool) -> dict[str, str]:
+        """The marks to be written in the request which makes the place of the lock; ``acquire`` then finds it to be ours."""
         self._claim = replace(self._claim, was_running=was_running)
-        return self._claim
+        return self.marks()
+
+    def marks(self) -> dict[str, str]:
+        """The marks that show the lock on whatever else is to carry it."""
+        return self._place.marks_of(self._claim)
 
     def _hold(self, began: float) -> None:
         self.held = True

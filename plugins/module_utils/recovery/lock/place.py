@@ -11,7 +11,29 @@ from typing import ClassVar
 from ...core.errors import NotFound, RecoveryError
 from ..model import Marked
 from ..provider import Marks
+from .ballot import BallotPlace
 from .claim import Claim, claim_marks, claim_of
+from .lock import LockPlace
+
+
+def place_on(marks: Marks, carrier: Callable[[], Marked | None], unfinished: Callable[[], bool], pause: Callable[[float], None]) -> LockPlace:
+    """The place of a lock among the marks of ``carrier``, as the provider's marks can hold one."""
+    if marks.RULES.compare_and_swap:
+        return MarkedPlace(marks, carrier, unfinished)
+    return BallotPlace(_Keys(marks, carrier), lambda: pause(marks.RULES.settle_s), unfinished)
+
+
+class _Keys:
+    """The marks of what carries the lock, for a ballot."""
+
+    def __init__(self, marks: Marks, carrier: Callable[[], Marked | None]) -> None:
+        self._marks, self._carrier = marks, carrier
+
+    def read(self) -> Mapping[str, str]:
+        return _found(self._carrier).marks
+
+    def write(self, changes: Mapping[str, str | None]) -> None:
+        self._marks.write(_found(self._carrier), changes).send().wait()
 
 
 class MarkedPlace:
@@ -23,10 +45,10 @@ class MarkedPlace:
         self._marks, self._carrier, self._unfinished = marks, carrier, unfinished
 
     def read(self) -> Claim | None:
-        return claim_of(self._found().marks)
+        return claim_of(_found(self._carrier).marks)
 
     def swap(self, expected: Claim | None, claim: Claim | None, more: Mapping[str, str | None]) -> bool:
-        found = self._found()
+        found = _found(self._carrier)
         there = claim_of(found.marks)
         if (there.text if there else None) != (expected.text if expected else None):
             return False
@@ -41,8 +63,12 @@ class MarkedPlace:
     def busy(self) -> bool:
         return self._unfinished()
 
-    def _found(self) -> Marked:
-        found = self._carrier()
-        if found is None:
-            raise NotFound("neither the VM nor the disk that carries its lock exists any more.")
-        return found
+    def marks_of(self, claim: Claim) -> dict[str, str]:
+        return {key: value for key, value in claim_marks(claim).items() if value}
+
+
+def _found(carrier: Callable[[], Marked | None]) -> Marked:
+    found = carrier()
+    if found is None:
+        raise NotFound("neither the VM nor the disk that carries its lock exists any more.")
+    return found

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ...core.arguments import Task
-from ...core.errors import AmbiguousName, InvalidRequest
+from ...core.errors import AmbiguousName, Conflict, InvalidRequest
 from ...core.listing import check_statuses, chosen
 from ...core.model import CREATE, INSPECT_ALL, Record
 from ...core.plan import Plan
@@ -22,6 +22,9 @@ from .delete import RestoreDeletion
 from .found import Restore, Restores
 from .plan import RestorePlanner
 from .records import record_of
+from .resets import ROLLBACK, Reset, Resets
+from .resets import record_of as record_of_reset
+from .routes.plan_reset import ResetDeletion, ResetPlanner
 from .source import check_ways
 
 
@@ -31,7 +34,8 @@ class RestoreBackend:
     def __init__(self, task: Task, waiter: Waiter, provider: Provider) -> None:
         self._task, self._waiter, self._provider = task, waiter, provider
         self._found: Restore | None = None
-        self._planner: RestorePlanner | None = None
+        self._reset: Reset | None = None
+        self._planner: RestorePlanner | ResetPlanner | None = None
 
     # --- what the task says
 
@@ -88,10 +92,44 @@ class RestoreBackend:
 
     def find(self) -> Record | None:
         if self._task.operation == CREATE:
-            self._planner = self._planner or RestorePlanner(self._task, self._provider, self._waiter)
+            kind = ResetPlanner if self._resets() else RestorePlanner
+            self._planner = self._planner or kind(self._task, self._provider, self._waiter)
             return self._planner.found()
-        self._found = self._one()
+        self._found, self._reset = self._one(), self._one_reset()
+        if self._found and self._reset:
+            # A restore that has no disks of its own any more is told of by its VM only.
+            self._found = self._found if self._found.new or self._found.old else None
+        if self._found and self._reset:
+            raise AmbiguousName(f'two restores have the name "{self._found.name}": {record_of(self._found).uid}, {record_of_reset(self._reset).uid}.')
+        if self._reset:
+            return record_of_reset(self._reset)
         return record_of(self._found) if self._found else None
+
+    def _resets(self) -> bool:
+        """Whether the task rolls disks back: it says so, or goes back to before a restore that did."""
+        task, provider = self._task, self._provider
+        if provider.resets is None:
+            return False
+        if task["strategy"] == ROLLBACK:
+            return True
+        name = task["rollback_of"] or task["name"]
+        if not name or task["strategy"] == Strategy.NEW.value:
+            return False
+        known = bool(Resets(provider).find(name, task["vm_name"]))
+        if known and not task["rollback_of"]:
+            raise Conflict(f'the restore "{name}" exists and its strategy is {ROLLBACK}, not {task["strategy"]}. Nothing was changed. Choose another name.')
+        return known
+
+    def _one_reset(self) -> Reset | None:
+        task = self._task
+        place, vm, name = (task["uid"] or "//").split("/")
+        provider = self._in(place)
+        if provider.resets is None:
+            return None
+        found = Resets(provider).find(task["name"] or name, vm or task["vm_name"])
+        if len(found) > 1:
+            raise AmbiguousName(f"several VMs have a restore of that name: {', '.join(record_of_reset(one).uid for one in found)}. Give vm_name or uid.")
+        return found[0] if found else None
 
     def _one(self) -> Restore | None:
         task = self._task
@@ -108,7 +146,9 @@ class RestoreBackend:
         return self._provider if wanted == self._provider.place else self._provider.at(wanted)
 
     def list_all(self) -> Iterator[Record]:
-        records = map(record_of, Restores(self._in()).every(self._task["vm_name"]))
+        provider, vm = self._in(), self._task["vm_name"]
+        records = [record_of(one) for one in Restores(provider).every(vm)]
+        records += [record_of_reset(one) for one in Resets(provider).every(vm)] if provider.resets else []
         return chosen(records, self._task, self._provider.marks.check_tags(self._task["tags"]))
 
     # --- plans
@@ -119,6 +159,8 @@ class RestoreBackend:
         return self._planner.plan()
 
     def plan_delete(self, found: Record | None) -> Plan:
+        if self._reset:
+            return ResetDeletion(self._task, self._in(), self._waiter, self._one_reset).plan(self._reset)
         place = self._found.place if self._found else ""
         return RestoreDeletion(self._task, self._in(place), self._waiter, self._one).plan(self._found)
 

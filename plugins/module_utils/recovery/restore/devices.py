@@ -44,10 +44,17 @@ class DevicePlanner:
             )
         wanted = [one for one in machine.attached if one.device in points]
         if not whole:
-            fixed = [one.device for one in wanted if Way.SWAP not in self._provider.ways(machine, one)]
-            if fixed:
-                raise Conflict(f"{self._target} cannot get new disks in place for {', '.join(fixed)}. Use another strategy.")
+            self._refuse_fixed(machine, wanted)
         return self._planned(wanted, {device: self._provider.disks.model(disk) for device, disk in disks.items()}, points)
+
+    def _refuse_fixed(self, machine: Machine, wanted: Iterable[Attachment]) -> None:
+        """Raises Conflict for devices whose disk cannot be exchanged for another one."""
+        ways = {one.device: self._provider.ways(machine, one) for one in wanted}
+        fixed = [device for device, possible in ways.items() if Way.SWAP not in possible]
+        if fixed:
+            back = "strategy: rollback, which resets the disks themselves" if all(Way.RESET in ways[device] for device in fixed) else "another strategy"
+            why = "the provider does not attach another disk in its place" if len(fixed) == 1 else "the provider does not attach other disks in their place"
+            raise Conflict(f"{self._target} cannot get new disks in place for {', '.join(fixed)}: {why}. Nothing was changed. Use {back}.")
 
     def of_manifest(self, manifest: Document, source: RestoreSource) -> tuple[Device, ...]:
         """The devices of a VM that is to be built. Raises Conflict when the manifest knows nothing of a disk."""
@@ -101,6 +108,7 @@ class DevicePlanner:
             kept = f"{len(incoming)} of its {before.expected} disks from before are kept ({', '.join(disk.name for disk in incoming.values() if disk)})"
             raise Conflict(f'VM "{before.vm}" cannot go back to before the restore "{before.name}": only {kept}. {states_kept(known)} Nothing was changed.')
         there = {device: disk for device, disk in incoming.items() if disk and (current or disk.ref not in machine.disks)}
+        self._refuse_fixed(machine, [one for device in there if (one := machine.device(device))])
         ours = self._provider.machines.ref(before.vm)
         used = [f"{disk.name} by {', '.join(map(_last, disk.used_by))}" for disk in there.values() if set(disk.used_by) - {ours}]
         if used:

@@ -14,13 +14,13 @@ from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure, WaitT
 from ...core.plan import Progress, Step
 from .. import marks
 from ..gate import LAG_S
-from ..lock.claim import Claim, claim_marks
+from ..lock.claim import without_lock
 from ..model import Device, Disk, Identity, Ref
 from ..provider import Change, Work
 from ..target import Target
 
 # What a restore notes on the disks that it takes off; a disk that no restore has made gets those of whose it is as well.
-_OF_OLD = (marks.REPLACED_BY, marks.KEPT, marks.ATTACHED, marks.WAS, marks.LOCK, marks.LOCK_FOR)
+_OF_OLD = (marks.REPLACED_BY, marks.KEPT, marks.ATTACHED, marks.WAS)
 _OF_FOREIGN = (*_OF_OLD, marks.VM, marks.PLACE, marks.DEVICE)
 
 
@@ -42,12 +42,13 @@ class RestoreDisks:
     # --- new disks
 
     def creation(self, name: str, devices: Sequence[Device]) -> Step:
-        """The step that makes the new disks of ``devices``, all at once."""
+        """The step that makes the new disks of ``devices``, all at once; those that come with the machine are only taken back."""
+        apart = [device for device in devices if not device.new.made_with_machine]
         return Step(
             name,
-            do=partial(self._create, devices),
-            done=partial(self._created, devices),
-            wait=partial(self._wait_until_ready, devices),
+            do=partial(self._create, apart),
+            done=partial(self._created, apart),
+            wait=partial(self._wait_until_ready, apart),
             undo=partial(self.remove_new, devices),
         )
 
@@ -80,13 +81,12 @@ class RestoreDisks:
             if None in self.found(devices):
                 raise
 
-    def create_carrier(self, claim: Claim) -> None:
+    def create_carrier(self, values: Mapping[str, str]) -> None:
         """Make the boot disk of a VM that is not there, with the lock in the same request; its name is the arbiter between two runs."""
         boot = self.devices[0]
         if self.found([boot])[0] is None:
             if boot.new.request is None:
                 raise NotFound(f"disk {boot.new.name} is gone, which an earlier run of this restore had made. Restore under another name.")
-            values = {key: value for key, value in claim_marks(claim).items() if value}
             try:
                 self._target.gate.send_first(self._target.provider.disks.create(boot.new, values), lambda: self._target.disk(boot.new.ref) is not None)
             except Conflict:
@@ -178,7 +178,7 @@ class RestoreDisks:
         wanted = {device.old: self._marks_of_old(device, was_on) for device in self.devices if device.old}
 
         def do() -> None:
-            lock = claim_marks(self._target.lock.claim) if with_lock else {}
+            lock = self._target.lock.marks() if with_lock else {}
             # Once the VM is gone the lock is read from them.
             self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()}, until_seen=with_lock)
 
@@ -213,7 +213,7 @@ class RestoreDisks:
     def unmark(self, refs: Iterable[Ref]) -> None:
         """Take the marks off old disks again; what an earlier restore noted on a disk that it made stays."""
         found = [disk for disk in self._target.found(refs) if disk]
-        self._mark_all({disk.ref: dict.fromkeys(_OF_OLD if marks.RESTORE in disk.marks else _OF_FOREIGN) for disk in found})
+        self._mark_all({disk.ref: {**dict.fromkeys(_OF_OLD if marks.RESTORE in disk.marks else _OF_FOREIGN), **without_lock(disk.marks)} for disk in found})
 
     def keeping(self, name: str) -> Step:
         """The step that notes on the old disks that the restore is complete and they are kept."""
@@ -238,8 +238,8 @@ class RestoreDisks:
         count = len(self.devices)
 
         def do() -> None:
-            own = {device.new.ref: {**self.marks_of_new(device.name, count), **dict.fromkeys(_OF_OLD)} for device in self.devices}
-            self._mark_all(own)
+            gone = {device.new.ref: {**dict.fromkeys(_OF_OLD), **without_lock(device.new.marks)} for device in self.devices}
+            self._mark_all({device.new.ref: {**self.marks_of_new(device.name, count), **gone[device.new.ref]} for device in self.devices})
 
         return Step(name, do=do)
 

@@ -70,7 +70,7 @@ class Restore:
     @property
     def superseded_by(self) -> str:
         """The restores that took its disks off again, in the words of a message; empty while they are the VM's."""
-        return ", ".join(sorted({disk.marks[marks.REPLACED_BY] for disk in self.new if marks.REPLACED_BY in disk.marks}))
+        return ", ".join(sorted({disk.marks[name] for disk in self.new for name in (marks.REPLACED_BY, marks.RESET_BY) if name in disk.marks}))
 
     @cached_property
     def claim(self) -> Claim | None:
@@ -98,7 +98,8 @@ class Restore:
     @property
     def current(self) -> bool:
         """Whether the VM is there and has all its disks."""
-        return self.machine is not None and bool(self.new) and all(disk.ref in self.machine.disks for disk in self.new)
+        gone_back = any(marks.RESET_BY in disk.marks for disk in self.new)
+        return self.machine is not None and bool(self.new) and not gone_back and all(disk.ref in self.machine.disks for disk in self.new)
 
     @property
     def devices(self) -> tuple[Device, ...]:

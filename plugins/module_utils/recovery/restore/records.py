@@ -22,6 +22,7 @@ DETAILS: Mapping[str, Any] = {
     "point": "",
     "disks": [],
     "old_disks": [],
+    "safety_points": [],
     "holder": "",
     "step": "",
     "next": "",
@@ -43,7 +44,7 @@ def record_of(restore: Restore) -> Record:
         status=status,
         created_at=min((disk.created_at for disk in restore.new if disk.created_at), default=None),
         tags=marks.in_all([disk.tags for disk in restore.new]),
-        details=_details(
+        details=details_of(
             vm=restore.vm,
             zone=restore.place,
             strategy=restore.strategy,
@@ -106,7 +107,7 @@ def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags
         }
         for device in sorted(devices, key=lambda device: device.new.name)
     ]
-    details = _details(
+    details = details_of(
         vm=identity.vm,
         zone=identity.place,
         strategy=identity.strategy,
@@ -128,5 +129,6 @@ def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags
     )
 
 
-def _details(**given: Any) -> dict[str, Any]:
+def details_of(**given: Any) -> dict[str, Any]:
+    """The details of a restore's record, those that are not given at their defaults."""
     return {key: given.get(key, value) for key, value in DETAILS.items()}

@@ -15,6 +15,7 @@ STOPPING, DETACHING, ATTACHING, STARTING = "stop VM", "detach old disks", "attac
 VERIFYING, KEEPING, GIVING_UP, UNLOCKING = "verify", "keep old disks", "delete old disks", "unlock VM"
 TAKING_OVER = "record new disks"
 CREATING_BOOT, INSERTING, STOPPING_NEW = "create boot disk", "insert VM", "stop new VM"
+SAVING_RUNNING, SAVING_AT_REST, RESETTING, KEEPING_SAFETY = "save disks while running", "save disks at rest", "reset disks", "keep safety points"
 STORING, SECURING, REMOVING, DROPPING = "store manifest", "keep disks from deletion", "delete VM", "drop manifest"
 
 

@@ -38,8 +38,9 @@ def going_back(target: Target, before: Restore, devices: Sequence[Device], wante
 
 
 def replacing(target: Target, source: RestoreSource, devices: Sequence[Device], wanted: Wanted) -> Words:
+    way = "kept aside" if target.provider.machines.KEEPS_REPLACED else "deleted"
     forecast = (
-        f"Would restore {target} to {source.described}: the VM would be stopped, deleted and built again with new disks for {_devices(devices)},"
+        f"Would restore {target} to {source.described}: the VM would be stopped, {way} and built again with new disks for {_devices(devices)},"
         f" under its name and addresses.{_old(devices, wanted, 'would be')}"
     )
     return Words(forecast, _done(devices, wanted))

@@ -12,7 +12,7 @@ from typing import Any
 from ....core.errors import Conflict, InvalidRequest
 from ....core.plan import Progress, Step
 from ... import marks
-from ...lock.claim import claim_marks
+from ...lock.claim import without_lock
 from ...model import Attachment, Device, Identity, Machine, Moment, Power, in_order
 from ...provider import Intent
 from ...target import Target
@@ -58,8 +58,7 @@ class Builder:
         """Build the VM under the lock, which the request carries. Raises Conflict when a VM of that name is there that has other disks."""
         target = self._target
         if target.get() is None:
-            values = {key: value for key, value in claim_marks(target.lock.claim).items() if value}
-            change = target.provider.machines.build(target.name, self._request(attachments, as_before), values)
+            change = target.provider.machines.build(target.name, self._request(attachments, as_before), target.lock.marks())
             target.gate.send(change, lambda: target.get() is not None)
         if target.existing().disks != {one.disk for one in attachments}:
             raise Conflict(f"there is a {target} already, with other disks than this restore's. It is untouched.")
@@ -112,9 +111,8 @@ class Builder:
 
     def unlock(self) -> None:
         """Take the lock off the disks that carried it, and off the VM in the end."""
-        there = [disk.ref for disk in self._target.found([self.devices[0].new.ref, *self.disks.old]) if disk]
-        gone = {marks.LOCK: None, marks.LOCK_FOR: None}
-        self._target.gate.mark_all([(partial(self._target.disk, ref), gone) for ref in there])
+        there = [disk for disk in self._target.found([*self.disks.new, *self.disks.old]) if disk]
+        self._target.gate.mark_all([(partial(self._target.disk, disk.ref), without_lock(disk.marks)) for disk in there])
         self._target.lock.release({marks.RESTORE: self._identity.restore})
 
 
@@ -134,6 +132,7 @@ class Build:
                 builder.inserting(builder.insert_new),
                 builder.verifying(),
                 *builder.stopping(),
+                *target.provider.extras.steps(self._intent, Moment.AT_END, target.gate),
                 Step(UNLOCKING, do=builder.unlock),
             ]
         )

@@ -14,7 +14,7 @@ from ....core.errors import Conflict
 from ....core.plan import Plan, Progress, Step
 from ... import marks
 from ...gate import Gate
-from ...lock.claim import claim_marks
+from ...lock.claim import without_lock
 from ...lock.lock import Lock
 from ...model import Disk, Identity, Machine, Moment, Power, Strategy
 from ...provider import Intent
@@ -27,7 +27,7 @@ from .replace import drop_unused
 _OF_THIS = (marks.RESTORE, marks.BACKUP, marks.PARTS, marks.STRATEGY, marks.MANIFEST, marks.ATTEMPT, marks.SOURCE_VM)
 # A disk that a later restore keeps is found by these.
 _FOUND_BY = (marks.RESTORE, marks.VM, marks.PLACE)
-_NOTES = (*_OF_THIS, marks.VM, marks.PLACE, marks.DEVICE, *claim_marks(None))
+_NOTES = (*_OF_THIS, marks.VM, marks.PLACE, marks.DEVICE, marks.WAS)
 
 
 def is_untouched(restore: Restore) -> bool:
@@ -127,7 +127,7 @@ class GiveUp:
             return
         if there.uid != machine.uid:
             raise Conflict(f"{self.target} is another one than the restore made. It is not deleted.")
-        claim = claim_marks(self.target.lock.claim)
+        claim = self.target.lock.marks()
         refs = [disk.ref for disk in self.restore.new]
         self.target.gate.mark_all([(partial(self.target.disk, ref), claim) for ref in refs], until_seen=True)
         for change in self.target.provider.machines.securing(there):
@@ -145,8 +145,9 @@ class GiveUp:
     @staticmethod
     def _without(disk: Disk, kept: Collection[str] = ()) -> dict[str, None]:
         """The changes that take our marks off a disk, but for ``kept``."""
-        names = _OF_THIS if marks.REPLACED_BY in disk.marks else _NOTES
-        return dict.fromkeys(name for name in names if name not in kept)
+        if marks.REPLACED_BY in disk.marks:
+            return dict.fromkeys(name for name in _OF_THIS if name not in kept)
+        return {**dict.fromkeys(name for name in _NOTES if name not in kept), **without_lock(disk.marks)}
 
     def _unlock(self) -> None:
         lock, carrier = self.target.lock, self.target.carrier()

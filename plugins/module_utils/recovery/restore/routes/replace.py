@@ -49,6 +49,7 @@ class Replace:
             *builder.stopping(),
             builder.disks.giving_up(GIVING_UP) if self.wanted.delete_old else builder.disks.keeping(KEEPING),
             Step(DROPPING, do=self._drop, done=self._dropped),
+            *extras.steps(self.intent, Moment.AT_END, target.gate),
             Step(UNLOCKING, do=builder.unlock),
         ]
         return chained(steps)
@@ -115,10 +116,11 @@ class Replace:
         machine = self._old()
         if machine is None:
             return
-        missing = [device.new.name for device, disk in zip(self.builder.devices, self.builder.disks.found(self.builder.devices)) if disk is None]
+        made = [device for device in self.builder.devices if not device.new.made_with_machine]
+        missing = [device.new.name for device, disk in zip(made, self.builder.disks.found(made)) if disk is None]
         if missing or self.target.provider.machines.securing(machine) or machine.power is not Power.OFF:
-            raise Conflict(f"{self.target} was changed by somebody else. It is not deleted.")
-        self.target.remove(machine)
+            raise Conflict(f"{self.target} was changed by somebody else. It stays.")
+        self.target.make_way(machine)
 
     def _old_is_gone(self) -> Progress:
         return Progress.DONE if self._old() is None else Progress.NO

@@ -37,7 +37,16 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.naming import derived_name, digest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import IMAGE, MACHINE_IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import BuildChanges, Change, Intent, MarkRules, Named, Saving, Wish
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import (
+    BuildChanges,
+    Change,
+    Intent,
+    MarkRules,
+    Named,
+    Resets,
+    Saving,
+    Wish,
+)
 
 from tests.unit.plugins.module_utils.recovery.cloud import IN_USE, SCARCE, STALE, STATUSES, TAKEN, Process, Underway
 
@@ -75,6 +84,8 @@ def value_of(text: str) -> str:
 
 class MemoryMachines:
     """The machines of one place."""
+
+    KEEPS_REPLACED: ClassVar[bool] = False
 
     def __init__(self, process: Process, place: str) -> None:
         self._process, self._cloud, self._place = process, process.cloud, place
@@ -154,6 +165,9 @@ class MemoryMachines:
             cloud.update(ref, power=Power.BETWEEN, status="LEAVING")
 
         return self._change(f"deleting VM {machine.name}", ref, begin, partial(cloud.erase, ref), abort=partial(cloud.power, ref, Power.OFF), takes_away=True)
+
+    def make_way(self, machine: Machine) -> Change:
+        return self.remove(machine)
 
     def attach(self, machine: Machine, attachment: Attachment) -> Change:
         ref, cloud, what = machine.ref, self._cloud, f"attaching {_last(attachment.disk)} to VM {machine.name} as {attachment.device}"
@@ -648,6 +662,7 @@ class Memory:
         self.marks = MemoryMarks(process)
         self.manifests = MemoryManifests(process, place)
         self.extras = MemoryExtras(process, place, task)
+        self.resets: Resets | None = None
 
     def ways(self, machine: Machine, attachment: Attachment) -> tuple[Way, ...]:
         return (Way.SWAP,)

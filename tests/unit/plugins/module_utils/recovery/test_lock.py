@@ -53,6 +53,9 @@ class Place:
         self.after_swap: Callable[[int], None] = lambda _number: None
         self._turn = threading.Lock()
 
+    def marks_of(self, claim: Claim) -> dict[str, str]:
+        return {key: value for key, value in claim_marks(claim).items() if value}
+
     def read(self) -> Claim | None:
         self.reads += 1
         self.before_read(self.reads)
@@ -604,7 +607,7 @@ def test_lock_that_is_made_with_its_place_is_found_to_be_ours() -> None:
     """The request that makes the disk writes the claim; there was no place for it before."""
     place = Place()
     with locked(place) as lock:
-        place.claim = lock.made_with(was_running=True)
+        place.claim = claim_of(lock.made_with(was_running=True))
         assert lock.acquire(was_running=False) == place.claim
         assert (lock.held, lock.taken_over, lock.claim.was_running, place.swaps) == (True, False, True, 0)
 
