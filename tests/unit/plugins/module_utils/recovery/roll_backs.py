@@ -190,7 +190,7 @@ BEGUN = [
     _back("going on with a rollback half-way", going_back_killed_half_way, Goal("two", safety=_safe("two", "three"), disks=3), undoes=False, rollback_of="r1"),
     # What is saved of a state half-way is torn, or of two states.
     *(
-        _back(f"going back {title}", ready, Goal("two", safety=None, disks=3), undoes=False, same_end=False, rollback_of="r1")
+        _back(f"going back from a roll-back {title}", ready, Goal("two", safety=None, disks=3), undoes=False, same_end=False, rollback_of="r1")
         for title, ready in (
             ("half-way", killed_half_back),
             ("before a reset has begun", killed_before_the_reset),
