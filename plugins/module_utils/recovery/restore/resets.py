@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -167,9 +167,12 @@ class Resets:
         machine = provider.machines.get(vm)
         points = {point.ref: point for point in (*listed.safety, *made)}
         refs = sorted({disk.ref for disk in listed.disks} | (machine.disks if machine else frozenset()))
-        reads = [*(partial(provider.disks.get, ref) for ref in refs), *(partial(provider.points.get, point) for point in points.values())]
+        reads: list[Callable[[], Disk | RecoveryPoint | None]] = [
+            *(partial(provider.disks.get, ref) for ref in refs),
+            *(partial(provider.points.get, point) for point in points.values()),
+        ]
         found = at_once(*reads)
-        disks = [disk for disk in found[: len(refs)] if disk and took_part(disk, name) and disk.marks.get(marks.VM) == vm]
+        disks: list[Disk] = [disk for disk in found[: len(refs)] if disk and took_part(disk, name) and disk.marks.get(marks.VM) == vm]
         return self._sorted(name, vm, machine, disks, [point for point in found[len(refs) :] if point])
 
 

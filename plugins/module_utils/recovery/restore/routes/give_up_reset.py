@@ -64,8 +64,9 @@ class GiveUpReset:
 
     def _forget(self) -> None:
         """Take the marks off the disks. One keeps them, so that the next run finds the restore until the lock is given up."""
-        last, *others = self._disks() or [None]
-        self._target.gate.mark_all([(partial(self._target.disk, disk.ref), unmarking(disk, self._reset.name)) for disk in others if disk])
+        disks = self._disks()
+        self._target.gate.mark_all([(partial(self._target.disk, disk.ref), unmarking(disk, self._reset.name)) for disk in disks[1:]])
+        last = next(iter(disks), None)
         found = progress_of(last.marks) if last else None
         if last and found:
             alone = Progress(AT, 1, found.moment, found.point)
@@ -95,7 +96,12 @@ class ResetDeletion:
         target = self._target = self._target or Target(self._provider, reset.vm, self._waiter)
         purpose = GIVING_UP + reset.name
         lock = target.lock_for(purpose, self._task["lock_ttl"], lambda claim: claim.purpose == purpose)
-        decide(list(self._findings(reset, target.claim(), purpose)), (), self._task.warn)
+        claim = target.claim()
+        if claim and claim.purpose == purpose and not self._under_lock and target.unfinished():
+            # What a dead run of this deletion has asked for may be about to give up the lock, so it is seen to its end first.
+            target.settle()
+            return self.plan(self._find())
+        decide(list(self._findings(reset, claim, purpose)), (), self._task.warn)
         going = ", ".join(f"safety point {point.name}" for point in reset.safety)
         steps = GiveUpReset(target, reset).steps()
         facts = Plan(

@@ -9,7 +9,8 @@ started the VM in between, and it has then written to disks that had gone back a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ....core.errors import Conflict, OutcomeUnknown, ProviderFailure, RecoveryError
@@ -19,7 +20,7 @@ from ...model import Disk, Moment, Power, Ref
 from ...points import RecoveryPoint
 from ...provider import Intent
 from ...target import Target
-from ..resets import AT, TO, mark_changes, took_part, unmarking
+from ..resets import AT, TO, mark_changes, progress_of, took_part, unmarking
 from ..steps import KEEPING_SAFETY, RESETTING, STARTING, STOPPING, UNLOCKING, VERIFYING, chained
 from .exchange import Wanted
 from .returning import Journey, Returning
@@ -31,30 +32,40 @@ class ResetRoute:
 
     def __init__(self, target: Target, journey: Journey, wanted: Wanted, intent: Intent, safety: SafetyPoints | None) -> None:
         self._target, self._journey, self._wanted, self._intent, self._safety = target, journey, wanted, intent, safety
-        self._refused = False
+        # Whether no reset was asked for, so that every disk still holds what it held.
+        self._unsent = False
 
     def steps(self) -> tuple[Step, ...]:
         """The steps in their order."""
         target, wanted, safety = self._target, self._wanted, self._safety
         steps = list(target.provider.extras.steps(self._intent, Moment.BEFORE_STOP, target.gate))
+        drop = self._settled(partial(safety.drop, self._touched)) if safety else None
         if safety and wanted.was_on:
-            steps.append(safety.saving_running(self._touched))
+            steps.append(replace(safety.saving_running(self._touched), undo=drop))
         # A VM that was stopped may have been started by somebody since.
-        start_again = target.settled(self._start_again) if wanted.was_on else None
+        start_again = self._settled(self._start_again) if wanted.was_on else None
         steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=start_again, disruptive=True))
         if safety:
-            steps.append(safety.saving_at_rest(self._touched))
-        back = target.settled(self._reset_back)
-        last = safety is None
-        steps.append(Step(RESETTING, do=self._reset, done=self._reset_done, undo=back, disruptive=not last, point_of_no_return=last))
+            steps.append(replace(safety.saving_at_rest(self._touched), undo=drop))
+        back = self._settled(self._reset_back)
+        steps.append(Step(RESETTING, do=self._reset, done=self._reset_done, undo=back, disruptive=True, point_of_no_return=safety is None))
         if wanted.start:
-            steps.append(Step(STARTING, do=target.start, done=self._is_on, undo=target.settled(self._stop), disruptive=True))
+            steps.append(Step(STARTING, do=target.start, done=self._is_on, undo=self._settled(self._stop), disruptive=True))
         # What was seen to be restored is not taken back, whatever becomes of the marks.
         steps.append(Step(VERIFYING, do=self._verify, point_of_no_return=True))
         if safety or self._journey.left:
             steps.append(Step(KEEPING_SAFETY, do=self._keep, done=self._kept))
         steps.append(Step(UNLOCKING, do=lambda: target.lock.release({marks.RESTORE: self._journey.name})))
         return chained(steps)
+
+    def _settled(self, undo: Callable[[], None]) -> Callable[[], None]:
+        """``undo``, begun when what is under way on the VM and its disks has ended: a mark that comes later would tell of a reset that never was."""
+
+        def act() -> None:
+            self._target.settle([one.disk.ref for one in self._journey.returning])
+            undo()
+
+        return act
 
     # --- what is there
 
@@ -91,8 +102,13 @@ class ResetRoute:
         # When all disks have gone back, it was stopped by a run that died later: once is enough.
         return Progress.DONE if self._target.existing().power is Power.OFF or self._all_at() else Progress.NO
 
+    def _is_half_way(self) -> bool:
+        """Whether this roll-back, or one from which it goes back, has begun to reset disks."""
+        found = [progress_of(disk.marks) for _one, disk in self._there()]
+        return self._touched() or any(one.state == TO for one in found if one)
+
     def _start_again(self) -> None:
-        if self._touched():
+        if self._is_half_way():
             raise ProviderFailure(f"{self._target} stays stopped, because its disks are half-way.")
         self._target.start()
 
@@ -111,13 +127,13 @@ class ResetRoute:
             self._safety.check()
         # The points that this one goes back to must not look as if nothing needed them, once the disks do not tell of their roll-back any more.
         keep(self._target, [point for point in self._journey.of_before if marks.KEPT not in point.marks])
+        self._unsent = first
         self._mark_all(TO)
-        sent = len(self._target.gate.sent)
+        sent, self._unsent = len(self._target.gate.sent), False
         try:
             self._send({one.disk.ref: one.point for one, _disk in every}, [disk for _one, disk in every])
         except RecoveryError as error:
-            # Then no disk has changed, and nothing has to be brought back.
-            self._refused = first and len(self._target.gate.sent) == sent and not isinstance(error, OutcomeUnknown)
+            self._unsent = first and len(self._target.gate.sent) == sent and not isinstance(error, OutcomeUnknown)
             raise
         self._mark_all(AT)
 
@@ -139,7 +155,7 @@ class ResetRoute:
         """Bring all disks back to the safety points that were made at rest, and give them the marks that they had."""
         if not self._touched():
             return
-        if not self._refused:
+        if not self._unsent:
             if self._safety is None:
                 raise ProviderFailure(f"there are no safety points to which the disks of {self._target} could come back.")
             self._bring_back(self._safety)

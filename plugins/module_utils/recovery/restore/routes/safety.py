@@ -60,7 +60,7 @@ class SafetyPoints:
                 return Progress.DONE
             return Progress.NO if self._stale(self._running) else self._running.done()
 
-        return Step(SAVING_RUNNING, do=lambda: self._save(self._running), done=done, wait=self._wait(self._running), undo=lambda: self.drop(touched))
+        return Step(SAVING_RUNNING, do=lambda: self._save(self._running), done=done, wait=self._wait(self._running))
 
     def saving_at_rest(self, touched: Callable[[], bool]) -> Step:
         """The points of the stopped VM; those of an earlier run are made anew if somebody has started the VM since."""
@@ -76,7 +76,7 @@ class SafetyPoints:
             self._refuse_unrest(machine)
             self._save(self._at_rest, machine)
 
-        return Step(SAVING_AT_REST, do=save, done=done, wait=self._wait(self._at_rest), undo=lambda: self.drop(touched))
+        return Step(SAVING_AT_REST, do=save, done=done, wait=self._wait(self._at_rest))
 
     def _save(self, members: Members, at_rest_of: Machine | None = None) -> None:
         stale = self._stale(members, at_rest_of)

@@ -424,6 +424,7 @@ class MemoryPoints:
 
     def create(self, planned: Planned, machine: Machine) -> Change:
         cloud, ref, request, device = self._cloud, planned.ref, planned.request, planned.device
+        made: list[str] = []
 
         def begin() -> None:
             if ref in cloud.things:
@@ -441,15 +442,16 @@ class MemoryPoints:
                 ref, planned.name, cloud.number(), planned.marks, planned.tags, "1", cloud.timestamp, device, request["kind"], **facts, **empty
             )
             cloud.put(ref, replace(point, status=PENDING, provider_status="WAITING"))
+            made.append(point.uid)
 
         return self._process.change(
-            f"saving {device} of VM {machine.name}", ref, begin, partial(self._take, planned, machine), abort=partial(cloud.put, ref, None)
+            f"saving {device} of VM {machine.name}", ref, begin, partial(self._take, planned, machine, made), abort=partial(cloud.put, ref, None)
         )
 
-    def _take(self, planned: Planned, machine: Machine) -> None:
+    def _take(self, planned: Planned, machine: Machine, made: Sequence[str]) -> None:
         """What a point comes to: the data is fixed at the end of the operation, and copied a while later."""
         cloud, ref = self._cloud, planned.ref
-        if ref not in cloud.things:
+        if ref not in cloud.things or cloud.things[ref].uid not in made:
             raise NotFound(f"{ref} was deleted meanwhile.")
         disks = [cloud.disk(disk) for disk in planned.request["sources"]]
         note, devices = planned.request["note"], {one.disk: one.device for one in machine.attached}
