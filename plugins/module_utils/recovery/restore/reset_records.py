@@ -9,8 +9,9 @@ from ...core.model import PENDING, RUNNING, SUCCEEDED, Record
 from .. import marks
 from ..model import Disk, Planned, Power, Ref
 from ..points import RecoveryPoint
+from .progress import progress_of
 from .records import details_of, uid_of
-from .resets import ROLLBACK, SECOND, Reset, progress_of
+from .resets import ROLLBACK, SECOND, Reset
 from .steps import RESETTING, SAVING_AT_REST, STARTING, STOPPING, UNLOCKING
 
 

@@ -11,7 +11,8 @@ from ...core.errors import RecoveryError
 from ..gate import DELETING, STOPPING
 from ..model import Disk
 from ..target import Target
-from .resets import AT, Reset, progress_of, took_part
+from .progress import AT, progress_of, took_part
+from .resets import Reset
 from .routes.exchange import Wanted
 from .routes.returning import Journey
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -15,52 +15,12 @@ from ..lock.claim import RESTORING, Claim, claim_of
 from ..model import Disk, Machine, Ref
 from ..points import RecoveryPoint
 from ..provider import Provider
+from .progress import AT, Progress, progress_of, took_part
 
 # What a user asks for, and sees; the marks say "reset", because going back by rollback_of is called a roll-back too.
 ROLLBACK = "rollback"
-# How far a disk is: its request may have been carried out, or it was seen to its end.
-TO, AT = "to", "at"
 # Safety points that were made while the VM ran, and after it was stopped: only the latter hold all that it had written.
 FIRST, SECOND = "1", "2"
-_NONE = "-"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the mark of a disk says: how far it is on its way to ``point``, of which backup, and how many disks go with it."""
-
-    state: str
-    count: int
-    moment: str
-    point: Ref
-
-    @property
-    def text(self) -> str:
-        return f"{self.state}.{self.count}.{self.moment or _NONE}.{self.point}"
-
-
-def mark_changes(name: str, progress: Progress, whose: Mapping[str, str]) -> marks.Changes:
-    """The marks of a disk that goes back by the restore of this name; ``whose`` disk it is goes with them."""
-    return {marks.RESET_BY: name, marks.RESET: progress.text, **whose}
-
-
-def unmarking(before: Disk, name: str) -> marks.Changes:
-    """The changes that take the marks of the restore of this name off a disk again, and put back those of another roll-back that it had before."""
-    other = before.marks.get(marks.RESET_BY, name)
-    if other != name:
-        return {marks.RESET_BY: other, marks.RESET: before.marks.get(marks.RESET)}
-    gone: dict[str, str | None] = {marks.RESET_BY: None, marks.RESET: None}
-    # A disk that another restore has made, or keeps, is found by whose it is.
-    found = any(key in before.marks for key in (marks.RESTORE, marks.REPLACED_BY))
-    return gone if found else {**gone, marks.VM: None, marks.PLACE: None}
-
-
-def progress_of(found: Mapping[str, str]) -> Progress | None:
-    """What the marks of a disk tell; None when it never went back, or its mark is unreadable."""
-    state, count, moment, point = (*found.get(marks.RESET, "").split(".", 3), "", "", "", "")[:4]
-    if state not in (TO, AT) or not count.isdigit() or not point:
-        return None
-    return Progress(state, int(count), "" if moment == _NONE else moment, point)
 
 
 @dataclass(frozen=True)
@@ -174,8 +134,3 @@ class Resets:
         found = at_once(*reads)
         disks: list[Disk] = [disk for disk in found[: len(refs)] if disk and took_part(disk, name) and disk.marks.get(marks.VM) == vm]
         return self._sorted(name, vm, machine, disks, [point for point in found[len(refs) :] if point])
-
-
-def took_part(disk: Disk, name: str) -> bool:
-    """Whether the roll-back of this name is the last one of the disk."""
-    return disk.marks.get(marks.RESET_BY) == name

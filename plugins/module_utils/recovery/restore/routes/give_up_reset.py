@@ -22,7 +22,8 @@ from ...model import Disk, Moment, Power
 from ...points import RecoveryPoint
 from ...provider import Intent, Provider
 from ...target import Target
-from ..resets import AT, Progress, Reset, progress_of, took_part, unmarking
+from ..progress import AT, progress_of, took_part, unmarking
+from ..resets import Reset
 from ..steps import LOCKING, UNLOCKING, chained
 
 
@@ -69,7 +70,7 @@ class GiveUpReset:
         last = next(iter(disks), None)
         found = progress_of(last.marks) if last else None
         if last and found:
-            alone = Progress(AT, 1, found.moment, found.point)
+            alone = replace(found, state=AT, count=1)
             self._target.gate.mark(partial(self._target.disk, last.ref), {marks.RESET: alone.text})
 
     def _unlock(self) -> None:

@@ -26,9 +26,10 @@ from .. import reset_words as words
 from ..case import RestoreCase
 from ..found import Restores
 from ..preflight import about_machine, about_resets
+from ..progress import AT, TO, progress_of
 from ..records import details_of, uid_of
 from ..reset_records import disk_record, record_of, safety_record
-from ..resets import AT, FIRST, ROLLBACK, SECOND, TO, Reset, Resets, progress_of
+from ..resets import FIRST, ROLLBACK, SECOND, Reset, Resets
 from ..steps import LOCKING, chained
 from .exchange import Wanted
 from .give_up_reset import taking_back

@@ -20,7 +20,7 @@ from ...model import Disk, Moment, Power, Ref
 from ...points import RecoveryPoint
 from ...provider import Intent
 from ...target import Target
-from ..resets import AT, TO, mark_changes, progress_of, took_part, unmarking
+from ..progress import AT, TO, mark_changes, progress_of, took_part, unmarking
 from ..steps import KEEPING_SAFETY, RESETTING, STARTING, STOPPING, UNLOCKING, VERIFYING, chained
 from .exchange import Wanted
 from .returning import Journey, Returning

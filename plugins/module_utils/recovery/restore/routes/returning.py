@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ....core.errors import Conflict, NotFound
+from ... import marks
 from ...model import Attachment, Disk, Machine
 from ...points import RecoveryPoint
 from ..case import RestoreCase
+from ..progress import Progress
 from ..resets import SECOND, Reset
-from ..resets import Progress as Mark
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Journey:
     of_before: tuple[RecoveryPoint, ...] = ()
     left: tuple[RecoveryPoint, ...] = ()
 
-    def mark(self, one: Returning, state: str) -> Mark:
-        return Mark(state, len(self.returning), self.moment, one.point.ref)
+    def mark(self, one: Returning, state: str) -> Progress:
+        return Progress(state, len(self.returning), self.moment, one.point.ref, one.disk.marks.get(marks.RESTORE, ""))
 
     @property
     def names(self) -> str:

@@ -138,6 +138,8 @@ class Cloud:
         self.violations: list[str] = []
         # What disks held that may go back to recovery points, by the disk's uid: on the disk itself, or in a recovery point of it that is whole.
         self.treasures: set[tuple[str, str]] = set()
+        # Machines that run because somebody has started them in the middle of a task; a stop ends that.
+        self.started_by_others: set[Ref] = set()
         self._before: dict[str, dict[Ref, list[Any]]] = {"get": {}, "list": {}}
         self._made = 0
 
@@ -150,7 +152,7 @@ class Cloud:
         other.things, other.manifests, other.addresses = dict(self.things), dict(self.manifests), dict(self.addresses)
         other.findings, other.holders = list(self.findings), dict(self.holders)
         other.operations, other.violations, other.precious, other.unrest = [], list(self.violations), set(self.precious), set(self.unrest)
-        other.treasures = set(self.treasures)
+        other.treasures, other.started_by_others = set(self.treasures), set(self.started_by_others)
         other.slow, other._before = replace(self.slow), {"get": {}, "list": {}}
         return other
 
@@ -252,6 +254,8 @@ class Cloud:
         """What a start or a stop comes to; a VM that stops loses an address that is not reserved."""
         machine = self.machine(ref)
         own = dict(machine.own)
+        if power is Power.OFF:
+            self.started_by_others.discard(ref)
         if power is Power.OFF and own["address"] not in self.addresses:
             own["address"] = ""
         if power is Power.ON and not own["address"]:
@@ -301,7 +305,7 @@ class Cloud:
     def check(self) -> None:
         for machine in [one for one in self.things.values() if isinstance(one, Machine)]:
             found = {self.things[one.disk].own["content"] for one in machine.attached if one.disk in self.things}
-            if machine.power is Power.ON and (TORN in found or len(found) > 1 and not self.mixes):
+            if machine.power is Power.ON and machine.ref not in self.started_by_others and (TORN in found or len(found) > 1 and not self.mixes):
                 self.violations.append(f"{machine.ref} runs on a mix of {sorted(found)}")
 
         self.violations += [f"{content} of the disk {uid} is lost" for uid, content in self.treasures if not self._is_there(uid, content)]
