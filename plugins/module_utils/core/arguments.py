@@ -93,7 +93,13 @@ def resolve(
     task = Task(resource, operation, provider, {name: params.get(name) for name in known}, check_mode)
     problems = [*_double_names(every, given), *_foreign(set_options - set(known), provider), *_without_effect(task, known, set_options)]
     task = _with_environment(task, known, environ)
-    problems += [*_out_of_bounds(task, known), *_not_offered(task, known), *_mistyped(task, known), *_no_secrets(task, known), *_missing(task, known, selectors)]
+    problems += [
+        *_out_of_bounds(task, known),
+        *_not_offered(task, known),
+        *_mistyped(task, known),
+        *_no_secrets(task, known),
+        *_missing(task, known, selectors),
+    ]
     if problems:
         raise InvalidRequest(" ".join(problems))
     return task

@@ -310,7 +310,6 @@ def test_option_has_the_choices_of_all_its_providers_and_a_task_those_of_its_own
         resolve("thing", {**params, "way": "c"}, {"way"}, providers, {})
 
 
-
 def test_variables_and_operations_of_a_shared_option_may_differ() -> None:
     spec = argument_spec({"alpha": {"zone": Option(env=("A",))}, "beta": {"zone": Option(env=("B",), operations=(CREATE,))}}, None)
     assert spec["zone"] == {"type": "str"}
