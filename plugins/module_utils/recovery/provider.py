@@ -210,6 +210,8 @@ class Points(Protocol):
 
     # The provider's own words for the status of a recovery point.
     STATUSES: ClassVar[Collection[str]]
+    # The methods by which one recovery point holds all disks of a VM.
+    WHOLE: ClassVar[Collection[str]]
 
     def sets(self, vm: str | None, *, anywhere: bool = False) -> list[BackupSet]:
         """The backups of one VM, or of all, in the place or anywhere; complete or not, in no order.

@@ -51,6 +51,8 @@ class AlibabaPoints:
 
     STATUSES: ClassVar[Collection[str]] = ("progressing", "accomplished", "failed", "Creating", "Waiting", "Available", "UnAvailable", "CreateFailed")
 
+    WHOLE: ClassVar[Collection[str]] = (IMAGE,)
+
     def __init__(self, client: AlibabaClient) -> None:
         self._client = client
         # The ids of what this run has made, by name: a list may lag behind.
