@@ -55,11 +55,15 @@ class AlibabaMachines:
 
     def _named(self, name: str) -> list[Wire]:
         """The instances of a name, or of an id, but for those that have made way."""
-        if not is_id(INSTANCE, name):
-            return [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name and not _made_way(wire)]
-        found = [wire for wire in self._listed({"InstanceIds": json.dumps([name])}) if not _made_way(wire)]
+        found = self._listed({"InstanceIds": json.dumps([name])}) if is_id(INSTANCE, name) else []
+        if not found:
+            # A name may look like an id.
+            found = [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name]
+        there = [wire for wire in found if not _made_way(wire)]
+        if there or not is_id(INSTANCE, name):
+            return there
         # What was built in the place of an instance has another id, and says whose place it is.
-        return found or [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
+        return [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
 
     def _listed(self, params: Mapping[str, Any]) -> list[Wire]:
         return list(self._client.listed("instances", "DescribeInstances", _INSTANCES, params))
