@@ -17,6 +17,8 @@ options:
         and a warning is given. The environment variable E(PX_BACKUP_API_URL) stands in for it.
       - (gce) Where Compute Engine is reached, as V(https://compute.googleapis.com), which is the default; for an endpoint of Private Service
         Connect. The environment variable E(GCE_API_URL) stands in for it.
+      - (alibaba_ecs) Where ECS is reached, as V(https://ecs.cn-hangzhou.aliyuncs.com). The default is the address of the region. The environment
+        variable E(ALIBABA_ECS_API_URL) stands in for it.
     type: str
   validate_certs:
     description: Whether the server's certificate is verified.
@@ -51,7 +53,9 @@ notes:
 options:
   region:
     description:
-      - (gce) The region, as V(europe-west1), of what belongs to a whole region. The environment variable E(GCP_REGION) stands in for it.
+      - (gce, alibaba_ecs) The region.
+      - (gce) As V(europe-west1), of what belongs to a whole region. The environment variable E(GCP_REGION) stands in for it.
+      - (alibaba_ecs) As V(cn-hangzhou). Required. The environment variables E(ALIBABA_CLOUD_REGION_ID) and E(ALICLOUD_REGION) stand in for it.
     type: str
   zone:
     description:

@@ -21,18 +21,19 @@ author:
 extends_documentation_fragment:
   - multicloud.recovery.attributes
   - multicloud.recovery.operation
-  - multicloud.recovery.gce_vm
+  - multicloud.recovery.vm
   - multicloud.recovery.place
   - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.px_backup
   - multicloud.recovery.px_backup.objects
   - multicloud.recovery.gce
+  - multicloud.recovery.alibaba_ecs
 options:
   provider:
     description: Where the restore takes place.
     type: str
-    choices: [gce, px_backup]
+    choices: [alibaba_ecs, gce, px_backup]
     default: px_backup
   name:
     description:

@@ -8,7 +8,8 @@ mixed_disks: the instance was started on disks that are not all of one set. byte
 any more. deleted: a disk, snapshot, image or instance that was there before went, and nobody gave it up. no_lock: a call that takes something away was
 accepted while there was neither a lock tag on the instance or its disks nor a lock key pair that names the instance. many_locks: the same, while key pairs of
 two different fingerprints named it. foreign_lock: the same, by a user of the account whose own lock tag (mcr-lock-run-*, not beginning with "?") was on none of
-them, although such tags are used; both_hold: while two users' tags said that they hold it. A tag belongs to the user that wrote it. reset_lost, stopped_in_snapshot: see disk_reset.py and power.py.
+them, although such tags are used; both_hold: while the tags of two users said that they hold it. A tag belongs to the user that wrote it. reset_lost,
+power_in_snapshot: see disk_reset.py and power.py.
 """
 
 from __future__ import annotations

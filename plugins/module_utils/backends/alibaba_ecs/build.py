@@ -74,6 +74,7 @@ def build_request(document: Document, name: str, attachments: Sequence[Attachmen
         "run": {key: value for key, value in run.items() if value is not None},
         "tags": tags,
         "disks": [one.disk for one in attachments],
+        "release": {one.disk: bool(one.kept.get("delete_with_instance", True)) for one in attachments},
         "boot": next((one.disk for one in attachments if one.boot), ""),
         "own_tags": own,
         "marks": {},

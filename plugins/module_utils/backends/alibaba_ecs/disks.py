@@ -12,9 +12,10 @@ from typing import Any
 
 from ...clients.alibaba_ecs.answers import is_in_use
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import Conflict, NotFound, RecoveryError
+from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...core.steps import at_once
 from ...recovery import marks
+from ...recovery.gate import LAG_S
 from ...recovery.lock.claim import claim_of
 from ...recovery.manifest import VERSION, compact
 from ...recovery.marks import prefixed, split
@@ -191,7 +192,7 @@ class AlibabaDisks:
                 raise Conflict(f"could not create disk {planned.name}: there is one of that name.")
             answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token())
             self._ids[planned.name] = str(answer["DiskId"])
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating disk {planned.name}")
+            return self._making(planned, f"creating disk {planned.name}")
 
         return change(f"creating disk {planned.name}", planned.ref, send)
 
@@ -208,13 +209,24 @@ class AlibabaDisks:
 
         def send() -> Work:
             self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating image {planned.name}")
+            return self._making(planned, f"creating image {planned.name}")
 
         return change(f"creating image {planned.name}", planned.ref, send)
 
-    def _is_ready(self, ref: Ref) -> bool:
-        disk = self.get(ref)
-        return disk is not None and (disk.ready or disk.failed)
+    def _making(self, planned: Planned, what: str) -> Work:
+        seen: list[Disk] = []
+        patience = self._client.waiter.shorter(LAG_S)
+
+        def ended() -> bool:
+            disk = self.get(planned.ref)
+            if disk is None and (seen or patience.remaining_s <= 0 < self._client.waiter.remaining_s):
+                raise ProviderFailure(f"{what} was accepted, and it {'is gone' if seen else 'is not seen'}. Run the task again.")
+            seen.extend([disk] if disk else [])
+            if disk and disk.failed:
+                raise ProviderFailure(f"{what} failed: it is {disk.status}. Run the task again.")
+            return disk is not None and disk.ready
+
+        return Polled(self._client.waiter, ended, what)
 
     def delete(self, disk: Disk) -> Change:
         return change(f"deleting disk {disk.name}", disk.ref, partial(self._delete, disk), takes_away=True)

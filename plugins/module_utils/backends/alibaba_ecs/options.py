@@ -12,7 +12,7 @@ from ...recovery.options import RETENTION, WORDS, flag, on
 
 CONNECTION: dict[str, Option] = {
     "region": Option(required_for=OPERATIONS, env=("ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION")),
-    "access_key_id": Option(way="key", env=("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY")),
+    "access_key_id": Option(way="key", spec={"no_log": False}, env=("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY")),
     "access_key_secret": Option(way="key", secret=True, env=("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECRET_KEY")),
     "security_token": Option(way="key", secret=True, env=("ALIBABA_CLOUD_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN")),
     "ecs_ram_role": Option(way="instance", env=("ALIBABA_CLOUD_ECS_METADATA", "ALICLOUD_ECS_ROLE_NAME")),
@@ -44,6 +44,8 @@ VM_BACKUP: dict[str, Option] = {
     **CONNECTION,
     **{name: option for name, option in shared.VM_BACKUP.items() if name != "disk_encryption_keys"},
     "method": on(CREATE, spec={"choices": ["snapshot", "image"], "default": "snapshot"}),
+    # No request makes the guest write out: what a plugin in the guest has reached is not ours to claim.
+    "consistency": on(CREATE, spec={"choices": ["crash", "stopped"], "default": "crash"}),
     "image_family": on(CREATE),
 }
 
