@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .alibaba_provider import AlibabaProvider
 from .gce_provider import GceProvider
 from .vm_provider import Route, VmProvider
 
-PROVIDERS: Mapping[str, VmProvider] = {provider.NAME: provider for provider in (GceProvider(),)}
+PROVIDERS: Mapping[str, VmProvider] = {provider.NAME: provider for provider in (GceProvider(), AlibabaProvider())}
 
 
 def every_route(titles: str = "ROUTES") -> list[tuple[str, Route]]:
