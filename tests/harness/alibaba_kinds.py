@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .vm_kinds import EXPIRED, FAILS, KILLS, ON_THE_WAY, OPEN, SIGTERM, SURVIVES, UNDO_KILL, Hit, Kind, Kinds, ends, has_acted, never_ends, status
+from .vm_kinds import EXPIRED, FAILS, KILLS, ON_THE_WAY, OPEN, SIGTERM, SURVIVES, UNDO_KILL, Hit, Kind, Kinds, has_acted, never_ends, status
 
 _FORBIDDEN = status("403 permission", 403, "Forbidden.RAM", FAILS)
 KINDS = Kinds(
@@ -28,7 +28,7 @@ KINDS = Kinds(
         Kind("stuck", {"kind": "stuck"}, SURVIVES),
         *EXPIRED,
         status("no stock", 403, "OperationDenied.NoStock", OPEN),
-        ends("ends as failed", "failed"),
+        Kind("ends as failed", {"kind": "operation", "error": {"code": "failed"}}, options={"wait_timeout": 160, "undo_timeout": 160}),
         never_ends(40, 60),
         SIGTERM,
     ],

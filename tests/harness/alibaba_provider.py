@@ -61,8 +61,8 @@ class AlibabaProvider:
     def copy(self, account: Any, simulator: Any) -> None:
         world = simulator.world
         account.world.agenda.run_due()
-        kept = {name: getattr(account, name) for name in ("watches", "record", "violations", "tokens", "lag")}
-        account.watches, account.record, account.violations, account.tokens, account.lag = [], [], [], {}, None
+        kept = {name: getattr(account, name) for name in ("watches", "record", "violations", "tokens", "never", "lag")}
+        account.watches, account.record, account.violations, account.tokens, account.never, account.lag = [], [], [], {}, [], None
         try:
             copied = copy.deepcopy(account, {id(account.world): world})
         finally:
@@ -93,17 +93,9 @@ class AlibabaProvider:
         return any(due_s - account.world.clock.now() < within_s for due_s, _order, _action in account.world.agenda._heap)
 
     def end(self, account: Any) -> None:
-        # What never ends has left nothing behind that could end it: as an operator would, with the provider's help.
-        for item in account.all("snapshots"):
-            if item.data["Status"] == "progressing":
-                item.data.update(Status="accomplished", Progress="100%", Available=True)
-        for kind, begun, ended in _ENDS:
-            for item in account.all(kind):
-                if item.data["Status"] == begun:
-                    item.data["Status"] = ended
-        for item in account.all("disks"):
-            if item.hidden.get("resetting"):
-                item.data["Status"], item.hidden["resetting"] = "In_use" if item.data["InstanceId"] else "Available", None
+        ends, account.never = account.never, []
+        for end in ends:
+            end()
 
     # -- What is there
 
@@ -222,8 +214,3 @@ class AlibabaProvider:
         aside = [one["id"] for one in cloud.all("instances") if ASIDE in one["tags"]]
         others = [one["id"] for one in cloud.all("disks") if one["InstanceId"] in ("", *aside) and one["id"] in disks]
         return [f"any:{identity}" for identity in (*safety_points(cloud, restore), *aside, *others)]
-
-
-_ENDS = (("snapshot_groups", "progressing", "accomplished"), ("images", "Creating", "Available"), ("instances", "Stopping", "Stopped"))
-_ENDS += (("instances", "Starting", "Running"), ("instances", "Pending", "Running"), ("disks", "Creating", "Available"))
-_ENDS += (("disks", "Attaching", "In_use"), ("disks", "Detaching", "Available"))

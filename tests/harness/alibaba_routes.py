@@ -16,7 +16,7 @@ from .vm_clouds import ABSENT, VM, Cloud, Digests
 from .vm_provider import FIRST, SECOND, THIRD, Before, Goal, Perform, Route, nothing
 
 REGION, FAR_REGION = "cn-hangzhou", "cn-beijing"
-COPY, LOCK, ASIDE = "web-1-drill", "mcr-lock", "mcr-replaced-by"
+COPY, LOCK, ASIDE = "web-1-drill", "mcr-lock", "mcr-aside"
 BOOT, DATA = "/dev/xvda", "/dev/xvdb"
 Item = dict[str, Any]
 
@@ -290,8 +290,9 @@ def _data_only(cloud: Cloud) -> Mapping[str, Any]:
     return {"snapshots": _data_points(cloud)}
 
 
-def _back_to_old(cloud: Cloud, before: Before) -> list[str]:
-    return [*vm_problems(cloud, before, before.saved), *_nothing_temporary(cloud), *no_lock(cloud)]
+def _data_swapped_back(cloud: Cloud, before: Before) -> list[str]:
+    wanted = {BOOT: before.present[BOOT], DATA: before.saved[DATA]}
+    return [*vm_problems(cloud, before, wanted), *_kept(cloud, {DATA: before.disks[DATA]}, before.present), *no_lock(cloud)]
 
 
 ROUTES = [
@@ -345,9 +346,8 @@ ROUTES = [
     ),
     Route("restore rollback_of rollback", "restore", _BACK, _rolled_back, _rolled(), {"sets": True}, locks=True),
     Route("restore in_place, data disk", "restore", {"operation": "CREATE", "vm_name": VM, "name": "data"}, _overwritten, _data_swapped, locks=True, late=_data_only),
-    Route("restore rollback_of in_place", "restore", _BACK, _swapped_data, _back_to_old, locks=True),
+    Route("restore rollback_of in_place", "restore", _BACK, _swapped_data, _data_swapped_back, locks=True),
     Route("restore replace", "restore", {**_RESTORE, "strategy": "replace"}, _overwritten, _replaced_well, locks=True),
-    Route("restore rollback_of replace", "restore", _BACK, _replaced, _back_to_old, locks=True),
     Route("restore new", "restore", {**_RESTORE, "strategy": "new", "new_vm_name": COPY}, _overwritten, _copied),
     Route("restore gone", "restore", {**_RESTORE}, _gone, _built),
     Route(
@@ -365,5 +365,5 @@ ROUTES = [
     Route("restore DELETE of rollback", "restore", _DELETE, _rolled_back, _given_up, {"gives_up": _safety}, undone=False),
     Route("restore DELETE of in_place", "restore", _DELETE, _swapped_data, _given_up, {"gives_up": _old_disks}, undone=False),
     Route("restore DELETE of replace", "restore", _DELETE, _replaced, _given_up, {"gives_up": _old_disks}, undone=False),
-    Route("restore DELETE of new", "restore", {**_DELETE, "delete_vm": True}, _made, _given_up, {"gives_up": _old_disks}, undone=False),
+    Route("restore DELETE of new", "restore", {"operation": "DELETE", "name": "first", "delete_vm": True}, _made, _given_up, {"gives_up": _old_disks}, undone=False),
 ]

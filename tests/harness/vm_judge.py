@@ -150,6 +150,9 @@ def judge_second(stage: Stage, cloud: Cloud, first: Result, again: Result, mark:
     if again.failed and "could be put back" in first.message and "was made while" in again.message:
         # The VM has run since a backup that could not be taken back: it is not deleted over that one.
         return []
+    if again.failed and "Delete it, then run the task again" in again.message and again.message == first.message:
+        # What the provider could not make stays until somebody looks at it.
+        return []
     if again.failed:
         return [f"run again, it fails ({again.kind or again.stderr[-300:]}): {again.message[:300]}"]
     # A manifest of which the first run says that it could not be deleted is left: no later run can tell it from one that is just being used.
