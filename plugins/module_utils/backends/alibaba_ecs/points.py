@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
-from ...core.model import FAILED, RUNNING, SUCCEEDED
+from ...core.model import DELETING, FAILED, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact
@@ -258,7 +258,9 @@ class AlibabaPoints:
             wire = image_of_id(self._client, point.uid)
             return image_point(self._client.region, wire) if wire else None
         if point.own is not None and point.own.kind != SNAPSHOT_KIND:
-            return next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+            member = next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+            # The group goes before its members.
+            return member or (replace(point, status=DELETING) if self._snapshots({"SnapshotIds": json.dumps([point.uid])}) else None)
         found = self._snapshots({"SnapshotIds": json.dumps([point.uid])})
         return replace(snapshot_point(self._client.region, found[0]), device=point.device) if found else None
 
@@ -297,7 +299,9 @@ class AlibabaPoints:
     def _delete_group(self, point: RecoveryPoint) -> None:
         """Delete the group that a point is in, once for all its members."""
         with self._turn:
-            if point.own.id in self._deleted and self.get(point) is None:
+            if point.own.id in self._deleted:
+                if self.get(point) is None:
+                    raise NotFound(f"could not delete snapshot {point.name}: it is gone.")
                 return
             delete_group(self._client, point)
             self._deleted.add(point.own.id)
