@@ -354,6 +354,8 @@ def test_copy_has_addresses_of_its_own_and_is_deleted_as_a_whole(bench: AlibabaB
     assert after(bench) == NEW
     assert bench.restore(name="n1", strategy="new", new_vm_name="copy-1").sent == []
     clean(bench)
+    # The request that makes an instance has tags for its interface too.
+    assert not [key for one in bench.all("interfaces") for key in one["tags"] if key.startswith("mcr-")]
     assert bench.run("restore", "DELETE", name="n1", delete_vm=True).changed
     assert bench.vms("copy-1") == []
     assert len(bench.all("disks")) == 3
