@@ -129,6 +129,12 @@ def test_backup_at_rest_starts_the_instance_again(bench: AlibabaBench) -> None:
     clean(bench)
 
 
+def test_deletion_of_a_retired_instance_of_which_no_answer_came_is_a_success(bench: AlibabaBench) -> None:
+    bench.control.add_fault("drop_after", route="DeleteInstance")
+    assert bench.backup(retire_source=True).changed
+    assert bench.vms() == []
+
+
 def test_retired_instance_comes_back_from_its_backup(bench: AlibabaBench) -> None:
     assert bench.backup(retire_source=True).changed
     assert bench.vms() == []
