@@ -20,7 +20,7 @@ from tests.simulator.request_log import short_digest
 from . import alibaba_kinds, alibaba_tasks
 from .alibaba_judge import BOOKKEEPING, REQUESTS, comparable, forget_whole_backup
 from .alibaba_routes import ASIDE, REGION, ROUTES, disks_of, members, no_lock, safety_points, seed, vm_of, vm_problems, write
-from .vm_clouds import ABSENT, VM, Cloud, Digests
+from .vm_clouds import ABSENT, Cloud, Digests
 from .vm_kinds import REQUEST_TIMEOUT_S, Hit, Kind
 from .vm_provider import Before, Perform, Route
 
@@ -129,9 +129,7 @@ class AlibabaProvider:
 
     def made(self, cloud: Cloud) -> Counter[str]:
         record = cloud.do(lambda account: list(account.record))
-        return Counter(
-            entry["action"] for entry in record if entry["action"] in alibaba_kinds.CREATES and not entry["code"] and not entry["replayed"]
-        )
+        return Counter(entry["action"] for entry in record if entry["action"] in alibaba_kinds.CREATES and not entry["code"] and not entry["replayed"])
 
     # -- What is done to it
 
@@ -146,7 +144,9 @@ class AlibabaProvider:
         holders = [one for kind in ("disks", "snapshots") for one in cloud.all(kind)]
         lost = set(before.present.values()) if route.watch.get("loses") else set()
         kept = sorted({one["digest"] for one in holders if one["id"] not in gives_up} - lost)
-        sets = [{disk: digests[device] for device, disk in before.disks.items()} for digests in (before.present, before.saved)] if route.watch.get("sets") else []
+        sets = (
+            [{disk: digests[device] for device, disk in before.disks.items()} for digests in (before.present, before.saved)] if route.watch.get("sets") else []
+        )
         vm = vm_of(cloud) or {"id": ""}
         cloud.act("watch", instance=vm["id"], keep_digests=kept, sets=sets, given_up=gives_up)
 
@@ -180,7 +180,8 @@ class AlibabaProvider:
         return bool(BOOKKEEPING.search(text))
 
     def is_going(self, state: str, case: str) -> bool:
-        return False
+        # A deletion that does not end cannot be taken back, and a VM that stops or starts without end cannot be told to do anything else.
+        return ("DeleteInstance" in case and state.startswith("Stopped")) or state.startswith(("Stopping", "Starting", "Running on old"))
 
     def excuses(self, kind: Kind, route: Route, hit: str, text: str) -> bool:
         # A renewal of the lock that is refused is tried again at the next turn.

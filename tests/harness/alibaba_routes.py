@@ -282,6 +282,8 @@ _RESTORE: Mapping[str, Any] = {"operation": "CREATE", "vm_name": VM, "snapshot_d
 _BACKUP: Mapping[str, Any] = {"operation": "CREATE", "vm_name": VM, "snapshot_datetime": THIRD}
 _BACK: Mapping[str, Any] = {"operation": "CREATE", "vm_name": VM, "rollback_of": "first"}
 _DELETE: Mapping[str, Any] = {"operation": "DELETE", "vm_name": VM, "name": "first"}
+_DELETE_COPY: Mapping[str, Any] = {"operation": "DELETE", "name": "first", "delete_vm": True}
+_DATA: Mapping[str, Any] = {"operation": "CREATE", "vm_name": VM, "name": "data"}
 _FRESH: Mapping[str, Any] = {"operation": "CREATE", "name": "fresh", "source_disk": f"{VM}-data", "tags": {"team": "sales"}}
 _OTHER_DISKS = (("category", "cloud_efficiency"),)
 
@@ -297,9 +299,7 @@ def _data_swapped_back(cloud: Cloud, before: Before) -> list[str]:
 
 ROUTES = [
     Route("snapshot CREATE", "snapshot", _FRESH, nothing, _snapshot_made((REGION,)), undone=False),
-    Route(
-        "snapshot CREATE, copied", "snapshot", {**_FRESH, "copy_to_regions": [FAR_REGION]}, nothing, _snapshot_made((REGION, FAR_REGION)), undone=False
-    ),
+    Route("snapshot CREATE, copied", "snapshot", {**_FRESH, "copy_to_regions": [FAR_REGION]}, nothing, _snapshot_made((REGION, FAR_REGION)), undone=False),
     Route(
         "snapshot DELETE by retention",
         "snapshot",
@@ -345,14 +345,20 @@ ROUTES = [
         undone=False,
     ),
     Route("restore rollback_of rollback", "restore", _BACK, _rolled_back, _rolled(), {"sets": True}, locks=True),
-    Route("restore in_place, data disk", "restore", {"operation": "CREATE", "vm_name": VM, "name": "data"}, _overwritten, _data_swapped, locks=True, late=_data_only),
+    Route(
+        "restore in_place, data disk",
+        "restore",
+        {"operation": "CREATE", "vm_name": VM, "name": "data"},
+        _overwritten,
+        _data_swapped,
+        locks=True,
+        late=_data_only,
+    ),
     Route("restore rollback_of in_place", "restore", _BACK, _swapped_data, _data_swapped_back, locks=True),
     Route("restore replace", "restore", {**_RESTORE, "strategy": "replace"}, _overwritten, _replaced_well, locks=True),
     Route("restore new", "restore", {**_RESTORE, "strategy": "new", "new_vm_name": COPY}, _overwritten, _copied),
     Route("restore gone", "restore", {**_RESTORE}, _gone, _built),
-    Route(
-        "backup DELETE", "backup", {"operation": "DELETE", "name": f"{VM}-{FIRST}"}, _backups, _backup_gone, {"gives_up": _first_backup}, undone=False
-    ),
+    Route("backup DELETE", "backup", {"operation": "DELETE", "name": f"{VM}-{FIRST}"}, _backups, _backup_gone, {"gives_up": _first_backup}, undone=False),
     Route(
         "backup DELETE by retention",
         "backup",
@@ -365,5 +371,13 @@ ROUTES = [
     Route("restore DELETE of rollback", "restore", _DELETE, _rolled_back, _given_up, {"gives_up": _safety}, undone=False),
     Route("restore DELETE of in_place", "restore", _DELETE, _swapped_data, _given_up, {"gives_up": _old_disks}, undone=False),
     Route("restore DELETE of replace", "restore", _DELETE, _replaced, _given_up, {"gives_up": _old_disks}, undone=False),
-    Route("restore DELETE of new", "restore", {"operation": "DELETE", "name": "first", "delete_vm": True}, _made, _given_up, {"gives_up": _old_disks}, undone=False),
+    Route(
+        "restore DELETE of new",
+        "restore",
+        {"operation": "DELETE", "name": "first", "delete_vm": True},
+        _made,
+        _given_up,
+        {"gives_up": _old_disks},
+        undone=False,
+    ),
 ]
