@@ -225,7 +225,9 @@ class AlibabaDisks:
             seen.extend([disk] if disk else [])
             if disk and disk.failed:
                 raise ProviderFailure(f"{what} failed: it is {disk.status}. Run the task again.")
-            return disk is not None and disk.ready
+            # Tags may be read later than what carries them; without them it would be taken for somebody else's.
+            shown = disk is not None and (planned.marks.keys() <= disk.marks.keys() or patience.remaining_s <= 0)
+            return disk is not None and disk.ready and shown
 
         return Polled(self._client.waiter, ended, what)
 

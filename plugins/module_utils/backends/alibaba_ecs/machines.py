@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from ...clients.alibaba_ecs.answers import is_already
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
 from ...core.steps import at_once
+from ...core.waiter import Waiter
 from ...recovery import marks as mark
 from ...recovery.gate import LAG_S
 from ...recovery.marks import prefixed, split
@@ -213,13 +214,24 @@ class AlibabaMachines:
                 return self._way.come_back(name, aside, request, marks)
             if self._named(name):
                 raise Conflict(f"could not build instance {name}: there is one of that name.")
-            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(prefixed({**self._of_disks(request), **marks}))}
+            tags = prefixed({**self._of_disks(request), **marks})
+            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(tags)}
             answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token())
             made = str((answer.get("InstanceIdSets") or {}).get("InstanceIdSet", [""])[0])
             self._refs[made] = self.ref(name)
-            return Polled(self._client.waiter, lambda: (self._by_id(made) or {}).get("Status") == "Running", f"building VM {name}")
+            return Polled(self._client.waiter, partial(self._is_built, made, tags, self._client.waiter.shorter(LAG_S)), f"building VM {name}")
 
         return change(f"building VM {name}", self.ref(name), send, takes_away=True)
+
+    def _is_built(self, made: str, tags: Mapping[str, str], patience: Waiter) -> bool:
+        """Whether it runs, and it and its disks show the tags that they were made with: without them they are taken for somebody else's."""
+        wire = self._by_id(made) or {}
+        if wire.get("Status") != "Running":
+            return False
+        disks = list(self._client.listed("disks", "DescribeDisks", ("Disks", "Disk"), {"InstanceId": made}))
+        names = {name for name in tags if not name.startswith(mark.PREFIX + mark.LOCK)}
+        shown = disks and all(names <= tags_of(one).keys() for one in (wire, *disks))
+        return bool(shown) or patience.remaining_s <= 0
 
     def _image_of(self, boot: Ref) -> str:
         """The image that the system disk is made from. Raises NotFound."""
@@ -265,7 +277,7 @@ class AlibabaMachines:
             if disk is None:
                 raise NotFound(f"{what}: the disk does not exist.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": bool(attachment.kept.get("delete_with_instance", True))}
-            self._client.change(f"attach disk {attachment.disk}", "AttachDisk", params, repeatable=True)
+            self._unless_so(partial(self._is_on, machine.uid, disk.uid, True), f"attach disk {attachment.disk}", "AttachDisk", params)
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=True), what)
 
         return change(what, machine.ref, send, needs=Power.OFF)
@@ -278,10 +290,24 @@ class AlibabaMachines:
             if disk is None or not self._has(machine.uid, disk.uid, on=True):
                 raise NotFound(f"{what}: it is not attached.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": False}
-            self._client.change(f"detach disk {attachment.disk}", "DetachDisk", params, repeatable=True)
+            self._unless_so(partial(self._is_on, machine.uid, disk.uid, False), f"detach disk {attachment.disk}", "DetachDisk", params)
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=False), what)
 
         return change(what, machine.ref, send, takes_away=True, needs=Power.OFF)
+
+    def _unless_so(self, is_so: Callable[[], bool], what: str, action: str, params: Wire) -> None:
+        """Send a change; when it is refused, because an earlier answer to it was lost, it counts if what it asks for is so, or is under way."""
+        try:
+            self._client.change(what, action, params, repeatable=True)
+        except (Conflict, NotFound):
+            if not is_so():
+                raise
+
+    def _is_on(self, instance: str, disk: str, on: bool) -> bool:
+        wire = next(iter(self._client.listed(f"disk {disk}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk])})), {})
+        if wire.get("Status") in ("Attaching", "Detaching"):
+            return (wire["Status"] == "Attaching") is on
+        return bool(wire) and (wire.get("InstanceId") == instance) is on
 
     def _has(self, instance: str, disk: str, *, on: bool) -> bool:
         """Whether the disk is attached to the instance, or to nothing, and no change of that is under way."""

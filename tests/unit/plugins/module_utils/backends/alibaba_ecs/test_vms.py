@@ -264,6 +264,28 @@ def test_data_disks_are_exchanged_and_come_back_under_their_devices(bench: Aliba
     clean(bench)
 
 
+@pytest.mark.parametrize("action", ["DetachDisk", "AttachDisk"])
+def test_exchange_of_which_an_answer_is_lost_goes_on(bench: AlibabaBench, action: str) -> None:
+    saved(bench)
+    bench.control.add_fault("drop_after", route=action)
+    assert bench.restore(name="d1", strategy="in_place", snapshots={"/dev/xvdb": snapshots_of(bench)["/dev/xvdb"]}).changed
+    assert bench.texts()[1] == "data"
+    clean(bench)
+
+
+@pytest.mark.parametrize("strategy", ["in_place", "replace"])
+def test_restore_knows_what_it_has_made_although_tags_are_seen_late(make_bench: Make, strategy: str) -> None:
+    bench = saved(make_bench(tag_lag_s=3))
+    bench.sleep(10)
+    points = snapshots_of(bench)
+    given = {"snapshots": {"/dev/xvdb": points["/dev/xvdb"]}} if strategy == "in_place" else {}
+    assert bench.restore(name="d1", strategy=strategy, **given).changed
+    bench.sleep(10)
+    assert bench.texts(of_vm(bench)["InstanceId"])[1] == "data"
+    assert of_vm(bench)["tags"]["env"] == "prod"
+    clean(bench)
+
+
 def test_system_disk_in_place_is_refused_with_the_reason_and_the_word(bench: AlibabaBench) -> None:
     message = bench.refused(saved(bench).restore(strategy="in_place"), "Conflict")
     assert "/dev/xvda" in message
