@@ -41,6 +41,7 @@ class AlibabaProvider:
     VARIANTS: Mapping[str, Mapping[str, Any]] = alibaba_kinds.VARIANTS
     REQUESTS: Mapping[str, tuple[str, str]] = REQUESTS
     STRATEGIES: Sequence[str] = ("rollback", "rollback", "replace")
+    ONE_WAY: Sequence[str] = ("replace",)
     REQUESTS_OF: Mapping[str, int] = {"backup": 60, "restore": 250, "rollback": 250, "delete restore": 80, "delete backup": 30}
     CHAINS, SAMPLED = 4, 8
     PAUSES: Mapping[str, int] = {"the same task": 1, "rollback_of": 1, "held": 0}

@@ -43,6 +43,7 @@ class Watch:
     existing: dict[str, str]
     given_up: set[str]
     with_lock: bool
+    name: str = ""
     _told: set[tuple[str, str]] = field(default_factory=set)
     _held: bool = False
     _keys: set[str] = field(default_factory=set)
@@ -103,9 +104,8 @@ class Watch:
     def _items(self) -> list[Item]:
         # Another instance may have taken the place of the one under watch, and carries the lock then.
         instance = self.account.find("instances", self.instance)
-        name = instance.data["InstanceName"] if instance else ""
         found = [self.account.find("disks", identity) for identity in self.disks]
-        others = [item for item in self.account.all("instances") if item is not instance and item.data["InstanceName"] == name]
+        others = [item for item in self.account.all("instances") if item is not instance and item.data["InstanceName"] == self.name]
         return [item for item in [instance, *found, *others] if item is not None]
 
     def _tell(self, kind: str, message: str, key: str) -> None:
@@ -131,6 +131,7 @@ def watch(account: Account, body: Mapping[str, Any]) -> Watch:
         {item.id: kind for kind in KEPT for item in account.all(kind)},
         set(body.get("given_up", [])),
         bool(body.get("lock", True)),
+        there.data["InstanceName"] if (there := account.find("instances", instance)) else "",
     )
     account.watches.append(made)
     return made
