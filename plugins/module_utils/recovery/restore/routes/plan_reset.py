@@ -26,7 +26,7 @@ from .. import reset_words as words
 from ..case import RestoreCase
 from ..found import Restores
 from ..preflight import about_machine, about_resets
-from ..progress import AT, TO, progress_of
+from ..progress import AT, refuse_half_way
 from ..records import details_of, uid_of
 from ..reset_records import disk_record, record_of, safety_record
 from ..resets import FIRST, ROLLBACK, SECOND, Reset, Resets
@@ -210,9 +210,7 @@ class ResetPlanner:
         """The way back from a roll-back that has reset nothing yet: its safety points go, and the VM runs as it did."""
         case, target = self._case, self._target
         disks = target.disks_of(machine)
-        others = {disk.marks[marks.RESET_BY]: disk.name for disk in disks.values() if (found := progress_of(disk.marks)) and found.state == TO}
-        for name, disk in sorted(others.items()):
-            raise Conflict(f'{disk} of {target} is half-way by the restore "{name}". Nothing was changed. Go back with rollback_of: {name}.')
+        refuse_half_way(target, disks.values())
         wanted = case.wanted(case.was_on())
         intent = Intent(case.task, target.name, Strategy.RESET, machine, disks=disks, stops=wanted.was_on)
         steps = taking_back(target, before, case.name, intent, starts=wanted.was_on and wanted.start)
@@ -232,7 +230,7 @@ class ResetPlanner:
         case = self._case
         # Those of a VM that runs are made only while it does.
         kept = [stage for stage, _members in stages if stage == SECOND or reset.safety_at(FIRST) or machine.power is Power.ON and not reset.disks]
-        points = [safety_record(planned) for stage, members in stages if stage in kept for planned in members.planned]
+        points = [safety_record(planned) for stage, members in stages if stage in kept for planned in sorted(members.planned, key=lambda one: one.device)]
         details = details_of(
             vm=self._target.name,
             zone=case.provider.place,
