@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from ....core.arguments import Task
-from ....core.errors import Conflict, RecoveryError
+from ....core.errors import Conflict, NotFound, RecoveryError
 from ....core.model import SUCCEEDED, Record
 from ....core.plan import Plan, Step
 from ....core.waiter import Waiter
@@ -60,10 +60,10 @@ class ResetPlanner:
 
     def plan(self) -> Plan:
         """The steps that are missing. Raises what must be refused before anything is touched."""
-        case = self._case
+        case, target = self._case, self._target
         self._refuse_other_kind()
-        reset = self._resets.of(case.name, self._target.name)
-        before = self._resets.of(case.task["rollback_of"], self._target.name) if case.task["rollback_of"] else None
+        reset = self._resets.of(case.name, target.name)
+        before = self._resets.of(case.task["rollback_of"], target.name) if case.task["rollback_of"] else None
         if reset.complete and (reset.disks or reset.safety):
             return self._plan_complete(reset, before)
         case.refuse_held()
@@ -74,6 +74,9 @@ class ResetPlanner:
             raise Conflict(words.superseded(reset))
         if before is None:
             return self._plan(machine, reset, None, points_of_task(case, reset))
+        if not (before.disks or before.safety or reset.disks):
+            known = ", ".join(one.name for one in self._resets.every(target.name)) or "none"
+            raise NotFound(f'rollback_of: {target} has no roll-back "{before.name}". Its roll-backs: {known}.')
         if before.disks or before.complete or reset.disks:
             return self._plan(machine, reset, before, points_before(case, before, machine))
         return self._take_back(before, machine)

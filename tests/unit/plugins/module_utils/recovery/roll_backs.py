@@ -213,5 +213,6 @@ def _loosely(route: Route) -> Route:
     return replace(route, name=f"{route.name}, loose marks", ready=ready)
 
 
-LOOSE = [_loosely(route) for route in (WHOLE[0], WHOLE[1], WHOLE[4], WHOLE[6], WHOLE[10])]
+_LOOSELY = ("roll-back", "roll-back of a stopped one", "roll-back without safety points", "rollback of a roll-back", "giving up a roll-back")
+LOOSE = [_loosely(route) for route in WHOLE if route.name in _LOOSELY]
 ROLL_BACKS = [*WHOLE, *BEGUN, *LOOSE]

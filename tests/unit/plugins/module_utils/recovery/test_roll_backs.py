@@ -492,6 +492,16 @@ def test_way_back_from_a_half_way_restore_is_not_given_up_before_its_end() -> No
     succeeded(bench, bench.restore(rollback_of="r1"), "two")
 
 
+def test_rollback_of_what_is_given_up_since_the_first_look_is_no_success() -> None:
+    bench = back()
+    bench.cloud.may_go = safety_of("r1")
+    bench.cloud.treasures = {(uid, content) for uid, content in bench.cloud.treasures if content == "three"}
+    ran = bench.restore(rollback_of="r1", script=once(("read", "list points", 2), lambda: bench.give_up("r1").ok))
+    assert ran.error is not None
+    assert wrongs(ran, bench) == []
+    assert set(bench.contents().values()) == {"three"}
+
+
 # States and limits
 
 
