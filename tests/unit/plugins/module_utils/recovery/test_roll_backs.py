@@ -10,12 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Attachment, Disk, Machine, Power
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.snapshots.held import read_by, readers
 
-from tests.unit.plugins.module_utils.recovery.bench import FIRST, HERE, SECOND, VM, VM_REF, Bench, Ran
-from tests.unit.plugins.module_utils.recovery.cloud import CHANGE, STATUSES, Event, Fault, Script
+from tests.unit.plugins.module_utils.recovery.bench import FIRST, HERE, SECOND, VM, VM_REF, Bench, Ran, at_work, options_of
+from tests.unit.plugins.module_utils.recovery.cloud import CHANGE, STATUSES, Event, Fault, Process, Script
 from tests.unit.plugins.module_utils.recovery.judge import differences, state_of, wrongs
 from tests.unit.plugins.module_utils.recovery.memory import machine_ref
 from tests.unit.plugins.module_utils.recovery.resetting import LooseResetting, Resetting
@@ -263,6 +266,20 @@ def test_restore_whose_disks_are_all_back_goes_on_although_its_backup_is_deleted
 def test_backup_is_not_deleted_while_a_roll_back_is_unfinished(ready: Callable[[], Bench]) -> None:
     bench = ready()
     assert 'held by the restore "r1"' in refused(bench, lambda: bench.run("backup", "DELETE", name=f"{VM}-{FIRST}"))
+
+
+@pytest.mark.parametrize("ready", [killed_while_saving, killed_half_back, killed_when_all_were_back, back])
+def test_snapshots_that_an_unfinished_roll_back_needs_are_held(ready: Callable[[], Bench]) -> None:
+    bench = ready()
+    process = Process(bench.cloud, Waiter(60, 1, clock=bench.cloud.clock, sleep=bench.cloud.clock.sleep))
+    provider = Resetting(Task("restore", "CREATE", "memory", options_of("restore")), process, HERE)
+    points = list(bench.every(RecoveryPoint).values())
+    with at_work(process, inline=True):
+        held = readers(provider, points)
+    touched = ready in (killed_half_back, killed_when_all_were_back)
+    needed = [] if ready is back else [point.name for point in points if marks.SAFETY in point.marks or touched]
+    assert sorted(held) == sorted(needed)
+    assert all("which is not complete" in read_by(reader) or "(run " in read_by(reader) for reader in held.values())
 
 
 @pytest.mark.parametrize("options", [{}, {"rollback_of": "r1"}], ids=str)
