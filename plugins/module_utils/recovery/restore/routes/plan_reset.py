@@ -47,6 +47,8 @@ class ResetPlanner:
         self._case = RestoreCase(task, provider, waiter)
         self._target: Target = self._case.target
         self._resets = Resets(provider)
+        # Whether an earlier run of this task was found at the first look; of one that gives up nothing may be left but its lock.
+        self._was_begun = False
 
     def found(self) -> Record | None:
         """The roll-back of this name, complete or not; None when there is none."""
@@ -74,7 +76,8 @@ class ResetPlanner:
             raise Conflict(words.superseded(reset))
         if before is None:
             return self._plan(machine, reset, None, points_of_task(case, reset))
-        if not (before.disks or before.safety or reset.disks):
+        self._was_begun = self._was_begun or not case.under_lock and reset.under_way
+        if not (before.disks or before.safety or reset.disks or self._was_begun):
             known = ", ".join(one.name for one in self._resets.every(target.name)) or "none"
             raise NotFound(f'rollback_of: {target} has no roll-back "{before.name}". Its roll-backs: {known}.')
         if before.disks or before.complete or reset.disks:

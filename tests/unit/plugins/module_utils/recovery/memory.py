@@ -509,7 +509,23 @@ class MemoryMarks:
             check()
             cloud.mark(ref, changes, tags=tags)
 
-        return self._process.change(f"marking {_last(ref)}", ref, check, finish, bookkeeping=bookkeeping)
+        what = f"marking {_last(ref)}"
+        if self.RULES.compare_and_swap:
+            return self._process.change(what, ref, check, finish, bookkeeping=bookkeeping)
+        before: dict[str, str | None] = {}
+
+        def write() -> None:
+            """Without a version to go by it is written at once: only the answer takes its time."""
+            check()
+            there = cloud.things[ref].tags if tags else cloud.things[ref].marks
+            before.update({key: there.get(key) for key in changes})
+            cloud.mark(ref, changes, tags=tags)
+
+        def take_back() -> None:
+            if ref in cloud.things:
+                cloud.mark(ref, before, tags=tags)
+
+        return self._process.change(what, ref, write, lambda: None, abort=take_back, bookkeeping=bookkeeping)
 
     def is_stale(self, error: RecoveryError) -> bool:
         return error.code == STALE
