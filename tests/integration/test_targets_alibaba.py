@@ -6,17 +6,10 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-from typing import Any
-
 import pytest
-import yaml
 
 from tests.harness.alibaba_worlds import AlibabaWorld
-from tests.harness.modules import Modules
 from tests.harness.playbooks import WarmPlaybooks, play
-from tests.simulator.server import SimulatorThread
 
 STEPS = ("Create", "Create again", "Change", "Change again", "Delete", "Delete again")
 MODULES = ["backup", "restore", "snapshot"]
