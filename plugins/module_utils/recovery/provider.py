@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What recovery asks of a provider.
 
-A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``, ``capture``: no request), and how one
+A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``: no request), and how one
 thing is changed (a ``Change``: a value that has not been sent). Only ``gate.py`` sends changes.
 """
 

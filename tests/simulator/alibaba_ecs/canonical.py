@@ -15,7 +15,7 @@ from .store import KINDS, Account, Item
 UNSTABLE = {"CreationTime", "LastModifiedTime", "AttachedTime", "DetachedTime", "StartTime", "FinishedTime", "AllocationTime", "MacAddress", "SerialNumber"}
 UNSTABLE |= {"SnapshotSN", "SnapshotLinkId", "KeyPairFingerPrint", "PublicKey", "made_by", "hidden", "VRouterId"}
 NAMES = ("DiskName", "InstanceName", "SnapshotName", "ImageName", "Name", "NetworkInterfaceName", "VpcName", "VSwitchName", "SecurityGroupName", "KeyPairName")
-ID = re.compile(r"\b(?:s|ssg|d|i|m|eni|vpc|vsw|sg|c|t|eip)-[0-9a-z]{20}\b")
+ID = re.compile(r"(?<![0-9A-Za-z])(?:s|ssg|d|i|m|eni|vpc|vsw|sg|c|t|eip)-[0-9a-z]{20}(?![0-9a-z])")
 
 
 def canonical(account: Account) -> dict[str, Any]:

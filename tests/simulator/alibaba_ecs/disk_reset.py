@@ -30,6 +30,7 @@ def _check(ctx: Context, disk: Item, snapshot: Item) -> None:
     if not snapshot.data["Available"]:
         raise ApiError("InvalidSnapshotId.NotReady", "The specified snapshot is not ready.")
     _check_disk(ctx, disk)
+    ctx.require_key(disk, snapshot)
     if unfinished_of(ctx.account, disk.id):
         raise ApiError("IncorrectDiskStatus.HasUnfinishedSnapshot", "A snapshot of the disk is in creation.")
 

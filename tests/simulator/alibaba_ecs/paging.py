@@ -34,11 +34,12 @@ def page(
     size = asked.number("MaxResults", default) or default
     size = max(1, min(size if size >= 1 else default, cap))
     offset, empty = _read(asked.text("NextToken"), ctx.action)
+    total = 0 if asked.text("NextToken") or asked.text("MaxResults") else len(items)
     if empty < int(ctx.setting("empty_pages")) and offset < len(items):
-        return [], {"NextToken": _write(offset, empty + 1, ctx.action), "TotalCount": 0, "PageNumber": 0, "PageSize": 0}
+        return [], {"NextToken": _write(offset, empty + 1, ctx.action), "TotalCount": total, "PageNumber": 0, "PageSize": 0}
     end = offset + size
     token = _write(end, 0, ctx.action) if end < len(items) else ""
-    return [show(item) for item in items[offset:end]], {"NextToken": token, "TotalCount": 0, "PageNumber": 0, "PageSize": 0}
+    return [show(item) for item in items[offset:end]], {"NextToken": token, "TotalCount": total, "PageNumber": 0, "PageSize": 0}
 
 
 def _by_number(ctx: Context, items: Sequence[Item], show: Callable[[Item], Any], most: int, cap: int) -> tuple[list[Any], dict[str, Any]]:

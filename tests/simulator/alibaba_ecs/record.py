@@ -36,6 +36,11 @@ def named(account: Account, params: Mapping[str, str]) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text and any(text in table for table in tables)]
 
 
+def region_of(account: Account, params: Mapping[str, str]) -> str | None:
+    """The region of the first item that the parameters name, for a request that names no region; None when they name nothing."""
+    return next((item.region for identity in named(account, params) for table in account.tables.values() for item in [table.get(identity)] if item), None)
+
+
 def before(account: Account, targets: list[str]) -> dict[str, Any]:
     """Marks, power and lock keys as they are now, for the entry of a request that is about to be carried out."""
     items = [account.find(kind, identity) for identity in targets for kind in ("instances", "disks", "snapshots")]

@@ -75,6 +75,8 @@ class Account:
         # What must never happen during a recovery; see record.py.
         self.violations: list[dict[str, Any]] = []
         self.watches: list[Watch] = []
+        # Names of key pairs, with their region, that nobody can have any more.
+        self.burnt: set[str] = set()
         # OSS: bucket to its region, (bucket, object) to its size in bytes. Roles of RAM by name.
         self.buckets: dict[str, str] = {}
         self.objects: dict[tuple[str, str], int] = {}

@@ -7,7 +7,7 @@
 mixed_disks: the instance was started on disks that are not all of one set. bytes_lost: bytes that are to be kept are on no disk and in no finished snapshot
 any more. deleted: a disk, snapshot, image or instance that was there before went, and nobody gave it up. no_lock: a call that takes something away was
 accepted while there was neither a lock tag on the instance or its disks nor a lock key pair that names the instance. many_locks: the same, while key pairs of
-two different fingerprints named it. reset_lost, stopped_in_snapshot: see disk_reset.py and power.py.
+two different fingerprints named it. reset_lost, power_in_snapshot: see disk_reset.py and power.py.
 """
 
 from __future__ import annotations

@@ -12,15 +12,17 @@ from typing import Any
 
 from ...clients.alibaba_ecs.answers import is_in_use
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import Conflict, NotFound, RecoveryError
+from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...core.steps import at_once
 from ...recovery import marks
+from ...recovery.gate import LAG_S
 from ...recovery.lock.claim import claim_of
 from ...recovery.manifest import VERSION, compact
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Disk, Document, Planned, Ref, Strategy
 from ...recovery.points import RecoveryPoint
 from ...recovery.provider import Change, Work
+from .marks import merged_tags
 from .named_images import ALL_STATUSES, image_named
 from .things import DISK, IMAGE, Own, Polled, change, filter_tags, is_id, one_of, tags_of, token, wire_tags
 
@@ -153,7 +155,7 @@ class AlibabaDisks:
         return name
 
     def planned(self, attachment: Attachment, name: str, model: Document, source: RecoveryPoint, marks: Mapping[str, str], note: Document) -> Planned:
-        tags = {**model.get("tags", {}), **self._tags}
+        tags = merged_tags(model.get("tags", {}), self._tags)
         built = marks.get("strategy") in _BUILT
         facts = {key: value for key, value in note.items() if key in _SHORT}
         request: Wire = {
@@ -191,7 +193,7 @@ class AlibabaDisks:
                 raise Conflict(f"could not create disk {planned.name}: there is one of that name.")
             answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token())
             self._ids[planned.name] = str(answer["DiskId"])
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating disk {planned.name}")
+            return self._making(planned, f"creating disk {planned.name}")
 
         return change(f"creating disk {planned.name}", planned.ref, send)
 
@@ -208,13 +210,24 @@ class AlibabaDisks:
 
         def send() -> Work:
             self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating image {planned.name}")
+            return self._making(planned, f"creating image {planned.name}")
 
         return change(f"creating image {planned.name}", planned.ref, send)
 
-    def _is_ready(self, ref: Ref) -> bool:
-        disk = self.get(ref)
-        return disk is not None and (disk.ready or disk.failed)
+    def _making(self, planned: Planned, what: str) -> Work:
+        seen: list[Disk] = []
+        patience = self._client.waiter.shorter(LAG_S)
+
+        def ended() -> bool:
+            disk = self.get(planned.ref)
+            if disk is None and (seen or patience.remaining_s <= 0 < self._client.waiter.remaining_s):
+                raise ProviderFailure(f"{what} was accepted, and it {'is gone' if seen else 'is not seen'}. Run the task again.")
+            seen.extend([disk] if disk else [])
+            if disk and disk.failed:
+                raise ProviderFailure(f"{what} failed: it is {disk.status}. Run the task again.")
+            return disk is not None and disk.ready
+
+        return Polled(self._client.waiter, ended, what)
 
     def delete(self, disk: Disk) -> Change:
         return change(f"deleting disk {disk.name}", disk.ref, partial(self._delete, disk), takes_away=True)
@@ -250,8 +263,11 @@ class AlibabaDisks:
             try:
                 params = {"InstanceId": instance, "DiskId": wire["DiskId"], "DeleteWithInstance": False}
                 self._client.change(f"detach disk {disk.name}", "DetachDisk", params, repeatable=True)
-            except (Conflict, NotFound):
-                # The machine may be going in this moment.
+            except NotFound:
+                # The machine has gone meanwhile, whatever a list still shows.
+                pass
+            except Conflict:
+                # It may be going in this moment.
                 if self._machine_is_there(instance):
                     raise
         free = Polled(self._client.waiter, lambda: not (self._by_id(str(wire["DiskId"])) or {}).get("InstanceId"), f"detaching disk {disk.name}")

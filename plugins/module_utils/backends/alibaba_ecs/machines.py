@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.answers import is_already
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import AmbiguousName, Conflict, NotFound
+from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
 from ...core.steps import at_once
 from ...recovery import marks as mark
+from ...recovery.gate import LAG_S
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Document, Machine, Power, Ref
 from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
-from .making_way import MakingWay
+from .making_way import ASIDE, MakingWay
 from .named_images import image_named
 from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
 
@@ -54,11 +55,15 @@ class AlibabaMachines:
 
     def _named(self, name: str) -> list[Wire]:
         """The instances of a name, or of an id, but for those that have made way."""
-        if not is_id(INSTANCE, name):
-            return [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name and not _made_way(wire)]
-        found = [wire for wire in self._listed({"InstanceIds": json.dumps([name])}) if not _made_way(wire)]
+        found = self._listed({"InstanceIds": json.dumps([name])}) if is_id(INSTANCE, name) else []
+        if not found:
+            # A name may look like an id.
+            found = [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name]
+        there = [wire for wire in found if not _made_way(wire)]
+        if there or not is_id(INSTANCE, name):
+            return there
         # What was built in the place of an instance has another id, and says whose place it is.
-        return found or [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
+        return [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
 
     def _listed(self, params: Mapping[str, Any]) -> list[Wire]:
         return list(self._client.listed("instances", "DescribeInstances", _INSTANCES, params))
@@ -184,7 +189,21 @@ class AlibabaMachines:
             wire = self._by_id(machine.uid)
             if not (is_already(error) and wire and wire.get("Status") == status):
                 raise
-        return Polled(self._client.waiter, lambda: (self._by_id(machine.uid) or {}).get("Status") in (status, None), f"{action} of VM {machine.name}")
+        return self._until(machine, status, f"{action} of VM {machine.name}")
+
+    def _until(self, machine: Machine, status: str, what: str) -> Work:
+        """Raises ProviderFailure when the instance comes back to the status that it had, or never leaves it."""
+        moved: list[str] = []
+        patience = self._client.waiter.shorter(LAG_S)
+
+        def ended() -> bool:
+            now = str((self._by_id(machine.uid) or {"Status": status}).get("Status"))
+            if now == machine.status and (moved or patience.remaining_s <= 0 < self._client.waiter.remaining_s):
+                raise ProviderFailure(f"{what} was accepted, and the instance is {now}. Run the task again.")
+            moved.extend([now] if now not in (machine.status, status) else [])
+            return now == status
+
+        return Polled(self._client.waiter, ended, what)
 
     def build(self, name: str, request: Any, marks: Mapping[str, str]) -> Change:
         def send() -> Work:
@@ -218,13 +237,16 @@ class AlibabaMachines:
             if self._by_id(machine.uid) is None:
                 raise NotFound(f"could not delete instance {machine.name}: there is no instance {machine.uid}.")
             self._client.change(f"delete instance {machine.name}", "DeleteInstance", {"InstanceId": machine.uid, "Force": True}, repeatable=True)
-            going = [one.disk for one in machine.attached if one.kept["delete_with_instance"]]
-            return Polled(self._client.waiter, lambda: self._is_gone(machine.uid, going), f"deleting VM {machine.name}")
+            return Polled(self._client.waiter, lambda: self._is_gone(machine), f"deleting VM {machine.name}")
 
         return change(f"deleting VM {machine.name}", machine.ref, send, takes_away=True)
 
-    def _is_gone(self, instance: str, disks: Sequence[Ref]) -> bool:
-        return self._by_id(instance) is None and not any(found and found.own.kind == DISK for found in map(self.disks.get, disks))
+    def _is_gone(self, machine: Machine) -> bool:
+        """Whether the instance is gone, and each of its disks too, or free."""
+        if self._by_id(machine.uid):
+            return False
+        found = [disk for disk in map(self.disks.get, machine.disks) if disk and disk.own.kind == DISK]
+        return all(disk.ready and not disk.own.wire.get("InstanceId") for disk in found)
 
     def make_way(self, machine: Machine) -> Change:
         return change(f"putting VM {machine.name} aside", machine.ref, partial(self._way.make_way, machine), takes_away=True)
@@ -318,4 +340,4 @@ class AlibabaMachines:
 
 def _made_way(wire: Wire) -> bool:
     """Whether a restore has built another instance in the place of this one, which is kept with its old disks."""
-    return mark.PREFIX + mark.REPLACED_BY in tags_of(wire)
+    return mark.PREFIX + ASIDE in tags_of(wire)

@@ -133,8 +133,8 @@ def until(look: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def ecs_simulator() -> Iterator[SimulatorThread]:
-    """The simulator; what is asynchronous takes next to no time."""
-    with running_simulator("alibaba_ecs", operation_s=OPERATION_S) as running:
+    """The simulator; what is asynchronous takes next to no time, and answers are checked where there is a contract."""
+    with running_simulator("alibaba_ecs", operation_s=OPERATION_S, check_answers=True) as running:
         yield running
 
 

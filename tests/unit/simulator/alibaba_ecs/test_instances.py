@@ -37,6 +37,7 @@ def shown(ecs: Api, instance: str) -> dict[str, Any]:
 
 def test_new_instance_has_what_was_asked_for(ecs: Api) -> None:
     _source, disks = ecs.vm()
+    ecs.act("add_role", name="role-1")
     snapshot = ecs.snapshot(disks[1])
     ecs.do("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY)
     secret = base64.b64encode(b"#!/bin/sh").decode()
@@ -70,6 +71,7 @@ def test_new_instance_has_what_was_asked_for(ecs: Api) -> None:
         ({"VSwitchId": "vsw-unknown"}, ("InvalidVSwitchId.NotFound", 404)),
         ({"SecurityGroupId": "sg-unknown"}, ("InvalidSecurityGroupId.NotFound", 404)),
         ({"KeyPairName": "unknown"}, ("InvalidKeyPairName.NotFound", 404)),
+        ({"RamRoleName": "unknown"}, ("InvalidRamRole.NotFound", 404)),
         ({"SystemDiskSize": 10}, ("InvalidSystemDiskSize", 400)),
         ({"UserData": "%%%"}, ("InvalidUserData.Base64FormatInvalid", 400)),
         ({"UserData": base64.b64encode(b"x" * 32769).decode()}, ("InvalidUserData.SizeExceeded", 400)),
@@ -149,6 +151,18 @@ def test_deletion(ecs: Api) -> None:
     assert ecs.refused("DeleteInstance", InstanceId="i-unknown") == ("InvalidInstanceId.NotFound", 404)
 
 
+def test_deletions_can_take_time(ecs: Api) -> None:
+    instance, disks = ecs.vm()
+    snapshot = ecs.snapshot(disks[0])
+    ecs.control.settings(operation_s_of={"DeleteInstance": 0.1, "DeleteSnapshot": 0.1})
+    ecs.do("DeleteInstance", InstanceId=instance, Force="true")
+    ecs.do("DeleteSnapshot", SnapshotId=snapshot)
+    assert shown(ecs, instance)["Status"] == "Stopping"
+    assert ecs.find("snapshots", snapshot)
+    until(lambda: ecs.find("instances", instance) is None and ecs.find("snapshots", snapshot) is None)
+    assert ecs.control.state()["disks"] == []
+
+
 def test_attributes_are_changed(ecs: Api) -> None:
     instance, _disks = ecs.vm()
     ecs.do("ModifyInstanceAttribute", InstanceId=instance, InstanceName="renamed", DeletionProtection="true", Description="")
@@ -167,6 +181,9 @@ def test_role_is_attached_once(ecs: Api) -> None:
     ids = json.dumps([instance])
     assert ecs.refused("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1") == ("InvalidRamRole.NotFound", 404)
     ecs.act("add_role", name="role-1")
+    ecs.control.settings(denied_actions=["ram:PassRole"])
+    assert ecs.refused("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1") == ("InvalidUser.PassRoleForbidden", 403)
+    ecs.control.settings(denied_actions=[])
     assert ecs.do("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1")["FailCount"] == 0
     assert ecs.do("AttachInstanceRamRole", InstanceIds=ids, RamRoleName="role-1")["FailCount"] == 1
 
@@ -212,3 +229,11 @@ def test_filters(ecs: Api) -> None:
     assert ids(PrivateIpAddresses=json.dumps(["192.168.1.50"])) == {first}
     assert ids(InstanceIds=json.dumps([first, "i-unknown"])) == {first}
     until(lambda: ids() == {first, second})
+
+
+def test_name_of_a_bound_key_pair_stays_taken(ecs: Api) -> None:
+    ecs.do("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY)
+    instance = run(ecs, KeyPairName="login")
+    ecs.do("DeleteInstance", InstanceId=instance, Force="true")
+    ecs.do("DeleteKeyPairs", KeyPairNames=json.dumps(["login"]))
+    assert ecs.refused("ImportKeyPair", KeyPairName="login", PublicKeyBody=PUBLIC_KEY) == ("KeyPair.AlreadyExist", 400)

@@ -22,7 +22,7 @@ def pages(ecs: Api, action: str, outer: str, inner: str, **values: Any) -> list[
     while True:
         answer = ecs.do(action, **values, **({"NextToken": token} if token else {}))
         found.append(answer[outer][inner])
-        assert not answer.get("TotalCount")
+        assert not answer.get("TotalCount") or not (token or values.get("MaxResults"))
         token = answer.get("NextToken", "")
         if not token:
             return found

@@ -92,3 +92,14 @@ def test_client_of_the_typed_sdk_is_served(ecs: Api, algorithm: str) -> None:
     wrong = Config(access_key_id=f"sim-{ecs.account}", access_key_secret="wrong", region_id=REGION, endpoint=endpoint, protocol="http")
     with pytest.raises(Exception, match="SignatureDoesNotMatch"):
         Client(wrong).describe_regions(models.DescribeRegionsRequest())
+
+
+def test_request_without_a_region_goes_where_its_resource_is(ecs: Api) -> None:
+    from alibabacloud_ecs20140526.client import Client
+    from alibabacloud_tea_openapi.models import Config
+
+    instance = ecs.act("add_instance", name="far", region="eu-central-1")["instance_id"]
+    endpoint = ecs.simulator.url.removeprefix("http://")
+    config = Config(access_key_id=f"sim-{ecs.account}", access_key_secret=f"secret-{ecs.account}", region_id="eu-central-1", endpoint=endpoint, protocol="http")
+    Client(config).stop_instance(models.StopInstanceRequest(instance_id=instance))
+    ecs.wait("instances", instance, "Stopped")

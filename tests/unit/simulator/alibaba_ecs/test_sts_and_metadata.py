@@ -73,6 +73,14 @@ def test_role_is_looked_at(ecs: Api) -> None:
     assert refused(ecs, denied) == ("NoPermission", 403)
 
 
+def test_role_of_another_account_leads_there(ecs: Api) -> None:
+    other = Api(ecs.simulator, f"{ecs.account}x")
+    role = other.act("add_role", name="backup", external_id="partner")["arn"]
+    instance, _disks = other.vm()
+    client = temporary(ecs, assume(ecs, role, ExternalId="partner")["Credentials"])
+    assert client.do("DescribeInstances")["Instances"]["Instance"][0]["InstanceId"] == instance
+
+
 def test_caller_is_known(ecs: Api) -> None:
     who = ecs.call("GetCallerIdentity", "2015-04-01")
     assert (who["IdentityType"], who["AccountId"]) == ("Account", ecs.control.state()["number"])

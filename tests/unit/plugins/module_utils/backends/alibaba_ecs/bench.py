@@ -14,6 +14,7 @@ from unittest import mock
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs import registry
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.connection import connect
 from ansible_collections.multicloud.recovery.plugins.module_utils.core import runner
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task, argument_spec, resolve
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import RecoveryError
@@ -53,6 +54,11 @@ class AlibabaBench:
         """One of the simulator's control actions."""
         done: Wire = self.control.act(action, account=self.account, **body)
         return done
+
+    def call(self, action: str, **params: Any) -> Wire:
+        """A request of somebody else's."""
+        client = connect(self.task("restore", name="r1", snapshot_datetime="latest"), self.waiter())
+        return client.change(action, action, params)
 
     # -- Tasks
 
