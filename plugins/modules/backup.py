@@ -301,8 +301,7 @@ options:
 notes:
   - (gce, alibaba_ecs) O(operation=DELETE) deletes every part of a backup, and the manifest when no other backup uses it. What could not be deleted
     is listed, and the task fails.
-  - (alibaba_ecs) Alibaba Cloud does not delete a snapshot as long as a disk that was made from it exists. Such a backup can be deleted after the disks
-    of that restore.
+  - (alibaba_ecs) A backup is deleted although disks were made from it. They keep their data, but cannot be initialized again afterwards.
   - (gce, alibaba_ecs) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
   - (gce, alibaba_ecs) O(wait=false) is refused where it would leave a VM stopped.
   - (gce, alibaba_ecs) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
