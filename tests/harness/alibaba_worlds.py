@@ -66,7 +66,7 @@ class AlibabaWorld:
 
     def vm(self, name: str = "web-1") -> dict[str, Any]:
         """The instance of a name that has not made way; {} when there is none."""
-        return next((one for one in self.vms(name) if "mcr-replaced-by" not in one["tags"]), {})
+        return next((one for one in self.vms(name) if "mcr-aside" not in one["tags"]), {})
 
     def disks(self, name: str = "web-1") -> list[dict[str, Any]]:
         """Its disks, the system disk first."""
