@@ -561,6 +561,7 @@ class MemoryManifests:
     """Manifests for machines in one place; those that do not fit into notes are kept by their fingerprint."""
 
     SENSITIVE: ClassVar[Collection[str]] = ("secrets",)
+    STORED_IN: ClassVar[str] = "template"
 
     def __init__(self, process: Process, place: str) -> None:
         self._process, self._cloud, self._place = process, process.cloud, place
