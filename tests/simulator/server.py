@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from aiohttp import web
 
+from .alibaba_ecs.provider import AlibabaEcs
 from .application import make_application
 from .clock import Clock
 from .contract import contracts_directory
@@ -24,7 +25,7 @@ from .px_backup.provider import PxBackup
 from .service import Service
 
 # Every simulated provider; each is served on a port of its own.
-PROVIDERS: dict[str, Callable[[Clock], Provider]] = {"px_backup": PxBackup, "gce": Gce}
+PROVIDERS: dict[str, Callable[[Clock], Provider]] = {"px_backup": PxBackup, "gce": Gce, "alibaba_ecs": AlibabaEcs}
 HOST = "127.0.0.1"
 CONTROL_TIMEOUT_S = 30
 # Requests that hang on purpose must not keep the server from stopping.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..content import EMPTY
 from ..faults import FaultRule
 from . import operations
-from .content import EMPTY
 from .errors import ApiError, invalid, not_found, zone_down
 from .kinds import KINDS, Route
 from .links import Ref, parse

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..content import EMPTY, Content
 from . import policies, quotas
-from .content import EMPTY, Content
 from .context import Context
 from .errors import ApiError, invalid, not_found
 from .images import image_of, require_usable, warn_of_deprecation

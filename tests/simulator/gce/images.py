@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..content import EMPTY
 from . import quotas
-from .content import EMPTY
 from .context import Context, public_project
 from .errors import ApiError, invalid, not_found
 from .links import last, parse

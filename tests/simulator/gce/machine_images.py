@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ..content import EMPTY
 from . import attached, quotas
-from .content import EMPTY
 from .context import Context
 from .errors import ApiError
 from .links import last, parse

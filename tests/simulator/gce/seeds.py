@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..content import Content
 from . import addressing, attached, operations
-from .content import Content
 from .links import BASE
 from .places import PUBLIC_PROJECT
 from .store import Project, Resource, fingerprint

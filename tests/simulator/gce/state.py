@@ -11,9 +11,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from ..content import Content
 from ..messages import Refused
 from . import addressing, attached, operations
-from .content import Content
 from .kinds import KINDS
 from .links import BASE, parse
 from .places import is_place

@@ -18,8 +18,8 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Agenda, Clock
+from ..content import EMPTY, Content
 from ..settings import Settings
-from .content import EMPTY, Content
 from .history import History
 from .kinds import KINDS
 from .links import BASE, Ref

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..content import Content
 from . import needs
 from .claims import FREE, VM_MARK, Claims, Labels
-from .content import Content
 from .store import Project, Resource
 
 KEPT = {"disks": "disk", "snapshots": "snapshot", "images": "image", "machineImages": "machine_image", "instances": "instance", "addresses": "address"}
