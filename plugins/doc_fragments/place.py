@@ -17,6 +17,8 @@ options:
         and a warning is given. The environment variable E(PX_BACKUP_API_URL) stands in for it.
       - (gce) Where Compute Engine is reached, as V(https://compute.googleapis.com), which is the default; for an endpoint of Private Service
         Connect. The environment variable E(GCE_API_URL) stands in for it.
+      - (alibaba_ecs) Where ECS is reached, as V(https://ecs.cn-hangzhou.aliyuncs.com). The default is the address of the region. The environment
+        variable E(ALIBABA_ECS_API_URL) stands in for it.
     type: str
   validate_certs:
     description: Whether the server's certificate is verified.
