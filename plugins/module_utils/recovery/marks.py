@@ -23,8 +23,8 @@ REPLACED_BY, ATTACHED, KEPT = "replaced-by", "attached", "kept"
 # On a disk that went back to a recovery point of itself: the restore that did so, and how far it is. On a safety point of such a restore: at which
 # moment it was made, and the datetime of the backup that the restore went to.
 RESET_BY, RESET, SAFETY, OF = "reset-by", "reset", "safety", "of"
-# The fingerprint of the VM's manifest; when a snapshot expires.
-MANIFEST, EXPIRES = "manifest", "expires"
+# The fingerprint of the VM's manifest; when a snapshot expires; the image that a snapshot was a part of.
+MANIFEST, EXPIRES, IMAGE = "manifest", "expires", "image"
 
 ON, OFF = "on", "off"
 YES = "yes"

@@ -54,6 +54,11 @@ def backup_name(vm: str, moment: str) -> str:
     return f"{vm}-{moment}"
 
 
+def safety_word(restore: str, stage: str) -> str:
+    """What stands for the datetime in the names of the safety points of a restore."""
+    return f"before-{digest(restore, 8)}-{stage}"
+
+
 def parse_backup_name(name: str) -> tuple[str, str]:
     """VM and datetime of a backup's name. Raises InvalidRequest."""
     match = re.fullmatch(rf"(.+)-({_DATETIME})", name)

@@ -22,9 +22,9 @@ _METADATA = "ALIBABA_ECS_METADATA_URL"
 _FAMILIES = {"ALIBABA_CLOUD_SECURITY_TOKEN": "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALICLOUD_SECURITY_TOKEN": "ALICLOUD_ACCESS_KEY"}
 _ECS_ROLES = ("ALIBABA_CLOUD_ECS_METADATA", "ALICLOUD_ECS_ROLE_NAME")
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+)+")
-_ARN = re.compile(r"acs:ram::[0-9]+:role/[\w.-]+", re.ASCII)
-_SESSION_NAME = re.compile(r"[\w.@=,+-]{2,64}", re.ASCII)
-_ROLE_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_ARN = re.compile(r"acs:ram::[0-9]+:role/[\w.@-]+", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w.@-]{2,64}", re.ASCII)
+_ROLE_NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -92,7 +92,7 @@ def _role(task: Task) -> Role | None:
         raise InvalidRequest(f'role_arn must be the ARN of a RAM role, as acs:ram::123456789012:role/recovery, not "{arn}".')
     session = str(task["role_session_name"] or "").strip() or Role.session_name
     if not _SESSION_NAME.fullmatch(session):
-        raise InvalidRequest('role_session_name must be 2 to 64 letters, digits and characters of ".@-_=,+".')
+        raise InvalidRequest('role_session_name must be 2 to 64 letters, digits and characters of ".@-_".')
     return Role(arn, session, one_line("external_id", task["external_id"] or ""), task["role_duration"])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +23,7 @@ from ...core.errors import (
     Unsupported,
 )
 from ...transport.retry import retry_after_s
+from ...transport.session import Reply
 
 Wire = dict[str, Any]
 
@@ -127,13 +128,16 @@ def meaning(code: str, status: int) -> _Meaning:
     return found or (_Meaning(ProviderFailure, transient=True, acted=True) if status >= 500 else _Meaning(InvalidRequest))
 
 
-def refusal(status: int, headers: Mapping[str, str], body: Mapping[str, Any], permission: str) -> Trouble:
-    """What an answer with a ``Code`` means; ``permission`` is the RAM action that the request needs, as ``ecs:CreateDisk``."""
-    code, text = str(body["Code"]), str(body.get("Message") or "no explanation")
+def refusal(status: int, headers: Mapping[str, str], body: Mapping[str, Any], permission: str, hide: Callable[[str], str]) -> Trouble:
+    """What an answer with a ``Code`` means; ``permission`` is the RAM action that the request needs, as ``ecs:CreateDisk``.
+
+    ``hide`` takes the secrets out of what the server says, which quotes what it refuses; before it is cut, or a part of one could stay.
+    """
+    code, text = hide(str(body["Code"])), hide(str(body.get("Message") or "no explanation"))
     kind, advice, transient, acted = meaning(code, status)
     if code.startswith("SignatureDoesNotMatch"):
-        # What follows the colon is the text that the server signed, with the security token in it.
-        text = text.partition(":")[0]
+        # The server's words hold the text that it signed, with the security token in it.
+        text = "the signature does not match: the secret is not that of the access key, or the request was changed on its way"
     if kind is AuthenticationFailed and not advice:
         advice = f"Grant {permission} to the RAM user or role that runs this."
     request_id = str(body.get("RequestId") or "") or None
@@ -142,14 +146,15 @@ def refusal(status: int, headers: Mapping[str, str], body: Mapping[str, Any], pe
     return Trouble(error, acted=acted, after_s=retry_after_s(headers.get("Retry-After")))
 
 
-def judged(status: int, headers: Mapping[str, str], content: bytes, server: str, permission: str) -> Wire:
+def judged(reply: Reply, server: str, permission: str, hide: Callable[[str], str]) -> Wire:
     """The JSON object of a good answer. Raises Trouble for every other, whatever its status is."""
+    status, headers = reply.status_code, reply.headers
     try:
-        body = json.loads(content)
+        body = json.loads(reply.content)
     except (ValueError, RecursionError):  # The second for lists within lists, some thousand deep.
         body = None
     if isinstance(body, dict) and _is_refusal(status, body):
-        raise refusal(status, headers, body, permission)
+        raise refusal(status, headers, body, permission, hide)
     if 300 <= status < 400:
         raise Trouble(InvalidRequest(f"{server} redirects (HTTP {status}): give the address that answers itself as api_url.", http_status=status))
     if status >= 400:

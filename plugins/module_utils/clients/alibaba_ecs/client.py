@@ -17,16 +17,12 @@ from ...transport.failures import not_sent_again
 from ...transport.retry import Brake, Retry, TryAgain
 from ...transport.session import Tls
 from . import paging
-from .answers import Trouble, Wire, retold, scrubbed, unknown
+from .answers import Trouble, Wire, retold, unknown
 from .credentials import Credentials
 from .session import AlibabaSession
 from .signing import ECS, VPC, Call, flattened
 
 __all__ = ["ECS", "VPC", "AlibabaClient", "Credentials", "Wire"]
-
-# What users put into a VM may hold passwords, and the server quotes what it refuses.
-_HIDDEN = ("Password", "UserData", "CommandContent")
-_SHORTEST_SECRET = 8
 
 
 @dataclass
@@ -129,7 +125,6 @@ class AlibabaClient:
         """
         call, again = Call(product, action), bool(token) or repeatable
         flat = flattened({**params, "ClientToken": token or None})
-        hidden = [value for name, value in flat.items() if name.endswith(_HIDDEN) and len(value) >= _SHORTEST_SECRET]
 
         def send() -> Wire:
             if not again:
@@ -138,7 +133,7 @@ class AlibabaClient:
             return self._exchange(call, flat, self._timeout_s, changes=True)
 
         try:
-            answer = self._repeated(what, send, changes=True, again=again, hidden=hidden)
+            answer = self._repeated(what, send, changes=True, again=again)
         except OutcomeUnknown:
             self._acts.acted = True
             raise
@@ -149,7 +144,7 @@ class AlibabaClient:
         limits = Limits(seconds, changes=changes, cancelled=self._retry.cancelled, remaining_s=self._retry.remaining_s)
         return self._session.exchange(call, self.region, params, limits, self._retry)
 
-    def _repeated(self, what: str, send: Callable[[], Wire], *, changes: bool, again: bool, hidden: list[str] | None = None) -> Wire:
+    def _repeated(self, what: str, send: Callable[[], Wire], *, changes: bool, again: bool) -> Wire:
         earlier: RecoveryError | None = None
 
         def attempt() -> Wire:
@@ -157,11 +152,12 @@ class AlibabaClient:
             try:
                 return send()
             except Trouble as trouble:
-                error = retold(trouble.error, scrubbed(f"could not {what}: {trouble.error.message}", {*(hidden or ()), *self._session.secrets}))
+                error = retold(trouble.error, f"could not {what}: {trouble.error.message}")
                 if changes and trouble.acted:
                     earlier, self._acts.acted = error, True
-                # An earlier attempt may have been carried out, whatever this one was told; what is so already may be its work.
-                unsure = changes and (trouble.acted or (earlier and not isinstance(error, (Conflict, NotFound))))
+                # An earlier attempt may have been carried out, whatever this one was told. Only absence, or what is so already, tells of its work.
+                tells = isinstance(error, (Conflict, NotFound)) and not error.transient
+                unsure = changes and (trouble.acted or (earlier and not tells))
                 failure = unknown(error) if unsure else error
                 if error.transient and (again or not trouble.acted):
                     raise TryAgain(failure, trouble.after_s) from trouble

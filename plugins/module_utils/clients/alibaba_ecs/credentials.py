@@ -17,7 +17,7 @@ from ...core.errors import AuthenticationFailed, Cancelled, InvalidRequest, Prov
 from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.session import HttpSession, Reply, Tls, acquire, server_of
-from .answers import Trouble, judged, retold
+from .answers import Trouble, judged, retold, scrubbed
 from .signing import STS, USE, Call, Key, flattened, signed, sts_address
 
 METADATA_URL = "http://100.100.100.200"
@@ -119,7 +119,7 @@ class Keys:
         headers, body = signed(_ASSUME, base, self._region, flattened(wanted))
         asked_at = self._clock()
         reply = self._ask("POST", f"{url}/", limits, self._timeout_s, headers=headers, data=body)
-        wire = judged(reply.status_code, reply.headers, reply.content, server_of(url), _ASSUME.permission)
+        wire = judged(reply, server_of(url), _ASSUME.permission, lambda text: scrubbed(text, self.secrets))
         return self._key(wire.get("Credentials"), asked_at, float(role.duration_s), server_of(url))
 
     def _from_metadata(self, limits: Limits) -> Key:

@@ -51,7 +51,18 @@ def items(what: str, action: str, path: tuple[str, ...], page: Callable[[Wire], 
     """
     if action in _BY_NUMBER:
         return _by_number(what, path, page, _BY_NUMBER[action])
-    return _by_token(what, path, page, _BY_TOKEN.get(action))
+    if action in _BY_TOKEN:
+        return _by_token(what, path, page, _BY_TOKEN[action])
+    return _whole(what, path, page)
+
+
+def _whole(what: str, path: tuple[str, ...], page: Callable[[Wire], Wire]) -> Iterator[Wire]:
+    """A list that comes in one piece; should it not, the action is missing in the tables above."""
+    answer = page({})
+    listed, told = _within(what, path, answer), answer.get("TotalCount")
+    if answer.get("NextToken") or (isinstance(told, int) and told > len(listed)):
+        raise _incomplete(what, "it has pages, of which only the first was asked for")
+    yield from listed
 
 
 def _by_token(what: str, path: tuple[str, ...], page: Callable[[Wire], Wire], longest: int | None) -> Iterator[Wire]:
@@ -83,7 +94,7 @@ def _by_number(what: str, path: tuple[str, ...], page: Callable[[Wire], Wire], k
             told = answer.get("TotalCount")
             shrunk = shrunk or (isinstance(told, int) and told < total)
             total = told if isinstance(told, int) else 0
-            ids = [str(item.get(kind.id)) for item in listed]
+            ids = [str(item.get(kind.id) or item) for item in listed]
             if ids and here.issuperset(ids):
                 raise _incomplete(what, "the same page is given again and again")
             here.update(ids)

@@ -12,9 +12,13 @@ from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.retry import Brake, Retry
 from ...transport.session import HttpSession, Tls, server_of
-from .answers import Trouble, Wire, judged
+from .answers import Trouble, Wire, judged, scrubbed
 from .credentials import Credentials, Keys, is_expired
-from .signing import LIBRARY, USE, Call, Key, address, check_library, signed
+from .signing import USE, Call, Key, address, check_library, signed
+
+# What users put into a VM may hold passwords, and the server quotes what it refuses.
+_HIDDEN = ("Password", "UserData", "CommandContent")
+_SHORTEST_SECRET = 8
 
 
 class AlibabaSession:
@@ -35,15 +39,10 @@ class AlibabaSession:
         clock: Callable[[], float],
         on_secret: Callable[[str], None],
     ) -> None:
-        self._http = HttpSession(tls, use=USE, library=LIBRARY)
+        self._http = HttpSession(tls, use=USE)
         check_library(sts=credentials.role is not None)
         self._keys = Keys(credentials, home, tls=tls, timeout_s=timeout_s, clock=clock, on_secret=on_secret)
         self._home, self._api_url, self._brake = home, api_url, brake
-
-    @property
-    def secrets(self) -> set[str]:
-        """All secrets and tokens that were used so far."""
-        return self._keys.secrets
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -75,9 +74,10 @@ class AlibabaSession:
     def _sent(self, call: Call, region: str, params: Mapping[str, str], key: Key, limits: Limits, turn: int) -> Wire:
         url = address(call, region, self._api_url, self._home)
         headers, body = signed(call, key, region, params)
+        hidden = {value for name, value in params.items() if name.endswith(_HIDDEN) and len(value) >= _SHORTEST_SECRET}
         reply = self._http.exchange("POST", f"{url.rstrip('/')}/", limits=limits, headers=headers, data=body)
         try:
-            wire = judged(reply.status_code, reply.headers, reply.content, server_of(url), call.permission)
+            wire = judged(reply, server_of(url), call.permission, lambda text: scrubbed(text, {*hidden, *self._keys.secrets}))
         except Trouble as trouble:
             if isinstance(trouble.error, RateLimited):
                 self._brake.refused(turn, trouble.after_s)

@@ -20,7 +20,7 @@ from ...findings import Finding, decide, gathered
 from ...gate import DELETING, STOPPING
 from ...lock.claim import GIVING_UP
 from ...model import Machine, Power, Strategy
-from ...naming import digest
+from ...naming import safety_word
 from ...points import SNAPSHOT, RecoveryPoint
 from ...provider import Intent, Provider, Saving
 from ...target import Target
@@ -191,8 +191,7 @@ class ResetPlanner:
             }
             own = {key: value for key, value in common.items() if value}
             wish = replace(case.provider.points.wish(case.task, consistency), method=SNAPSHOT)
-            word = f"before-{digest(case.name, 8)}-{stage}"
-            saving = Saving(machine, disks, wish, word, 1, own, {}, {})
+            saving = Saving(machine, disks, wish, safety_word(case.name, stage), 1, own, {}, {})
             found[stage] = Members(self._target, case.provider.points.planned(saving) if disks else [], case.name)
         return found
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -28,9 +29,10 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     WaitTimeout,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import guarded
+from ansible_collections.multicloud.recovery.plugins.module_utils.transport.http import Tls
 
 from tests.unit.plugins.module_utils.clients.alibaba_ecs.bench import SECRET, bench, ok, refused, signature
-from tests.unit.scripted_server import Reply, free_port
+from tests.unit.scripted_server import Reply, free_port, self_signed, serve, server_context
 
 BUSY = [
     "Operation.Conflict",
@@ -205,6 +207,20 @@ def test_refusal_after_a_lost_answer_leaves_the_outcome_unknown_but_absence_and_
         assert made.client.acted()
 
 
+def test_change_that_is_busy_after_a_lost_answer_ends_as_unknown() -> None:
+    with bench(Reply(drop=True), refused(403, "Operation.Conflict"), retries=2) as made:
+        pytest.raises(OutcomeUnknown, made.client.change, "x", "StopInstance", {}, repeatable=True)
+    assert len(made.sent) == 3
+
+
+def test_change_that_cannot_be_repeated_gets_a_connection_of_its_own() -> None:
+    with bench(ok()) as made:
+        made.client.read("disks", "DescribeDisks")
+        made.client.change("tag", "TagResources", {}, repeatable=True)
+        made.client.change("reset disk", "ResetDisk", {})
+    assert [asked.connection for asked in made.server.asked] == [1, 1, 2]
+
+
 def test_token_that_is_still_in_work_ends_as_unknown() -> None:
     with bench(refused(403, "IdempotentProcessing"), retries=2) as made:
         pytest.raises(OutcomeUnknown, made.client.change, "x", "CreateDisk", {}, token="t")
@@ -336,6 +352,17 @@ def test_proxy_is_used_and_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("no_proxy", "elsewhere")
         with pytest.raises(ProviderFailure, match="proxy"):
             made.client.read("disks", "DescribeDisks")
+
+
+def test_certificate_is_checked_and_ca_path_vouches_for_it(tmp_path: Path) -> None:
+    pem = self_signed(tmp_path)
+    with serve(ok(), tls=server_context(pem)) as server:
+        with bench(retries=0, api_url=server.url) as made, pytest.raises(ProviderFailure, match="TLS connection .* failed"):
+            made.client.read("disks", "DescribeDisks")
+        for tls in (Tls(True, str(pem)), Tls(False)):
+            with bench(api_url=server.url, tls=tls) as made:
+                made.client.read("disks", "DescribeDisks")
+    assert len(server.asked) == 2
 
 
 def test_passwords_that_the_server_quotes_are_hidden() -> None:

@@ -1,0 +1,161 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An instance that makes way for another one of its name: it stays, stopped, without its addresses, and can come back.
+
+No other instance can have its system disk, so that it is not deleted before its disks are given up.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...clients.alibaba_ecs.client import VPC, AlibabaClient, Wire
+from ...core.errors import Conflict, ProviderFailure
+from ...recovery import marks as mark
+from ...recovery.lock.claim import without_lock
+from ...recovery.marks import prefixed, split
+from ...recovery.model import Machine, Ref
+from ...recovery.provider import Work
+from .things import INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
+
+# The address that an instance had before it made way; it stands there until the instance has it again.
+PARKED = "parked"
+_INSTANCES, _DISKS = ("Instances", "Instance"), ("Disks", "Disk")
+# The first three addresses of a vSwitch and the last one are the system's.
+_FIRST, _TRIES = 4, 64
+
+
+@dataclass(frozen=True)
+class MakingWay:
+    """The instances of one region that have made way."""
+
+    client: AlibabaClient
+
+    # --- away
+
+    def make_way(self, machine: Machine) -> Work:
+        """Note it, take the addresses off, and then take the instance out of sight. What an earlier run has done of that is left."""
+        own: Wire = machine.own.wire
+        address = private_address(own)
+        self._tag(machine.uid, {PARKED: machine.marks.get(PARKED) or address, mark.VM: machine.name})
+        if machine.marks.get(PARKED, address) == address:
+            self._park(machine.uid, own)
+        self.free_interfaces(machine.uid)
+        self.free_eip(machine.uid)
+        self._untag(machine.uid, [*without_lock(machine.marks), mark.WAS, mark.RESTORE])
+        self._tag(machine.uid, {mark.REPLACED_BY: "aside"})
+        return Ended()
+
+    def _park(self, instance: str, wire: Wire) -> None:
+        """Give the instance another private address of its vSwitch, so that its own one is free."""
+        vswitch = str((wire.get("VpcAttributes") or {}).get("VSwitchId") or "")
+        taken: list[str] = []
+        for address in self._candidates(vswitch):
+            try:
+                params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
+                self.client.change(f"take the private address off instance {instance}", "ModifyInstanceVpcAttribute", params, repeatable=True)
+            except Conflict as error:
+                if not (error.code or "").startswith(("InvalidPrivateIpAddress", "InvalidParameter.PrivateIp", "InvalidIPAddress")):
+                    raise
+                taken.append(address)
+                continue
+            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+            return
+        raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _candidates(self, vswitch: str) -> list[str]:
+        """Addresses to try, from the end of the range, where fewer are in use; those that interfaces have are left out."""
+        found = next(iter(self.client.listed("vSwitch", "DescribeVSwitches", ("VSwitches", "VSwitch"), {"VSwitchId": vswitch}, product=VPC)), {})
+        network = ipaddress.ip_network(str(found.get("CidrBlock") or "0.0.0.0/32"))
+        interfaces = self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), {"VSwitchId": vswitch})
+        used = {str(one.get("PrivateIpAddress") or "") for one in interfaces}
+        hosts = (str(network[-number]) for number in range(_FIRST, min(network.num_addresses - _FIRST, _TRIES * 4)))
+        return [address for address in hosts if address not in used][:_TRIES]
+
+    def free_interfaces(self, instance: str) -> None:
+        """Detach the secondary interfaces, which keep their addresses."""
+        for one in self.interfaces(instance):
+            if one.get("Type") == "Secondary":
+                params = {"NetworkInterfaceId": one["NetworkInterfaceId"], "InstanceId": instance}
+                self.client.change(f"detach interface {one['NetworkInterfaceId']}", "DetachNetworkInterface", params, repeatable=True)
+        Polled(self.client.waiter, lambda: all(one.get("Type") != "Secondary" for one in self.interfaces(instance)), "detaching interfaces").wait()
+
+    def free_eip(self, instance: str) -> None:
+        """Take the elastic address off, which stays the account's."""
+        found = eip_of(self._wire(instance))
+        if found:
+            params = {"AllocationId": found, "InstanceId": instance}
+            self.client.change(f"take the elastic address off instance {instance}", "UnassociateEipAddress", params, repeatable=True, product=VPC)
+            Polled(self.client.waiter, lambda: (self.eip(found) or {}).get("Status") in ("Available", None), "taking the elastic address off").wait()
+
+    # --- back
+
+    def of(self, name: str, disks: Sequence[Ref]) -> Wire | None:
+        """The instance that has made way for this name and has these very disks; None when there is none."""
+        wanted = {mark.PREFIX + mark.REPLACED_BY: None, mark.PREFIX + mark.VM: name}
+        for wire in self.client.listed("instances", "DescribeInstances", _INSTANCES, {"Tag": filter_tags(wanted)}):
+            attached = [one for one in self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": wire["InstanceId"]})]
+            names = {str(one["DiskId"]) for one in attached} | {str(one.get("DiskName")) for one in attached}
+            if attached and len(attached) == len(disks) and names.issuperset(disks):
+                return wire
+        return None
+
+    def come_back(self, name: str, wire: Wire, request: Any, marks: Mapping[str, str]) -> Work:
+        """Give the instance its address again, and show it under its name. The address can be changed once for each start, so it is started before."""
+        instance, own = str(wire["InstanceId"]), split(tags_of(wire))[0]
+        address = own.get(PARKED, "")
+        if address and private_address(self._wire(instance)) != address:
+            self._restart(instance)
+            params = {"InstanceId": instance, "VSwitchId": (wire.get("VpcAttributes") or {}).get("VSwitchId"), "PrivateIpAddress": address}
+            self.client.change(f"give instance {name} its private address back", "ModifyInstanceVpcAttribute", params, repeatable=True)
+            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+        self._tag(instance, dict(marks))
+        self._untag(instance, [mark.REPLACED_BY, PARKED, *([] if is_id(INSTANCE, name) else [mark.VM])])
+        return Ended()
+
+    def _restart(self, instance: str) -> None:
+        for action, status in (("StartInstance", "Running"), ("StopInstance", "Stopped")):
+            more = {"StoppedMode": "KeepCharging"} if action == "StopInstance" else {}
+            self.client.change(f"start and stop instance {instance}", action, {"InstanceId": instance, **more}, repeatable=True)
+            Polled(self.client.waiter, partial(self._is, instance, status), f"{action} of instance {instance}").wait()
+
+    def _is(self, instance: str, status: str) -> bool:
+        return self._wire(instance).get("Status") == status
+
+    # --- reading
+
+    def _wire(self, instance: str) -> Wire:
+        found = self.client.listed(f"instance {instance}", "DescribeInstances", _INSTANCES, {"InstanceIds": json.dumps([instance])})
+        return next(iter(found), {})
+
+    def interfaces(self, instance: str) -> list[Wire]:
+        params = {"InstanceId": instance}
+        return list(self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params))
+
+    def eip(self, allocation: str) -> Wire | None:
+        params = {"AllocationId": allocation}
+        return next(iter(self.client.listed("elastic addresses", "DescribeEipAddresses", ("EipAddresses", "EipAddress"), params, product=VPC)), None)
+
+    def _tag(self, instance: str, values: Mapping[str, str]) -> None:
+        tags = wire_tags(prefixed(values))
+        self.client.change(f"tag instance {instance}", "TagResources", {"ResourceType": INSTANCE, "ResourceId": [instance], "Tag": tags}, repeatable=True)
+
+    def _untag(self, instance: str, names: Sequence[str]) -> None:
+        params = {"ResourceType": INSTANCE, "ResourceId": [instance], "TagKey": [mark.PREFIX + name for name in names]}
+        self.client.change(f"remove tags of instance {instance}", "UntagResources", params, repeatable=True)
+
+
+def private_address(wire: Mapping[str, Any]) -> str:
+    """The primary private address of an instance; empty when it has none."""
+    return str((((wire.get("VpcAttributes") or {}).get("PrivateIpAddress") or {}).get("IpAddress") or [""])[0])
+
+
+def eip_of(wire: Mapping[str, Any]) -> str:
+    """The id of the elastic address of an instance; empty when it has none."""
+    return str((wire.get("EipAddress") or {}).get("AllocationId") or "")

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recovery points in Alibaba Cloud ECS: snapshots, those of a group too, and images of whole instances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+from ...clients.alibaba_ecs.client import AlibabaClient, Wire
+from ...core.arguments import Task
+from ...core.errors import AmbiguousName, Conflict, NotFound
+from ...core.model import RUNNING, SUCCEEDED
+from ...core.steps import at_once
+from ...recovery import marks
+from ...recovery.manifest import VERSION, Document, compact
+from ...recovery.marks import prefixed
+from ...recovery.model import Attachment, Machine, Planned
+from ...recovery.naming import derived_name
+from ...recovery.points import BOOT, IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint, tie
+from ...recovery.provider import Change, Named, Saving, Wish
+from .groups import Batch, members_of, moment_of
+from .marks import check_tags
+from .named_images import ALL_STATUSES, image_named, image_of_id
+from .saved import delete_image, delete_point, image_point, remains_of_images, snapshot_point
+from .things import IMAGE as IMAGE_KIND
+from .things import SNAPSHOT as SNAPSHOT_KIND
+from .things import Polled, change, filter_tags, is_id, token, wire_tags
+
+_SNAPSHOTS = ("Snapshots", "Snapshot")
+
+
+@dataclass(frozen=True)
+class OwnWish:
+    """What a task asks of recovery points that only Alibaba Cloud knows of."""
+
+    family: str
+
+    @property
+    def asks(self) -> Document:
+        """For the note of each point."""
+        return {"image_family": self.family} if self.family else {}
+
+
+class AlibabaPoints:
+    """Recovery points of the instances of a region."""
+
+    STATUSES: ClassVar[Collection[str]] = ("progressing", "accomplished", "failed", "Creating", "Waiting", "Available", "UnAvailable", "CreateFailed")
+
+    def __init__(self, client: AlibabaClient) -> None:
+        self._client = client
+        # The ids of what this run has made, by name: a list may lag behind.
+        self.made: dict[str, str] = {}
+
+    # --- backups
+
+    def sets(self, vm: str | None, *, anywhere: bool = False) -> list[BackupSet]:
+        wanted = {marks.PREFIX + marks.BACKUP: None, **({marks.PREFIX + marks.VM: vm} if vm else {})}
+        return self.tied(self._ours(filter_tags(wanted), images=True))
+
+    def _ours(self, by: list[Wire], *, images: bool) -> list[RecoveryPoint]:
+        """The points with these tags that are ours: marks, name and source agree."""
+        lists: list[list[RecoveryPoint]] = at_once(
+            lambda: [snapshot_point(self._client.region, wire) for wire in self._snapshots({"Tag": by})],
+            lambda: members_of(self._client, {"Tag": by}),
+            *([partial(self._images, by)] if images else []),
+        )
+        found = [one for listed in lists for one in listed if marks.IMAGE not in one.marks]
+        if images:
+            found += remains_of_images(lists[0], {point.uid for point in lists[2]})
+        first: dict[str, RecoveryPoint] = {}
+        for point in sorted((one for one in found if self.is_ours(one)), key=lambda one: one.created_at or "9"):
+            # Two of one name come of a request that was repeated after a long time.
+            first.setdefault(point.name, point)
+        return list(first.values())
+
+    def _snapshots(self, params: Mapping[str, Any]) -> list[Wire]:
+        return list(self._client.listed("snapshots", "DescribeSnapshots", _SNAPSHOTS, params))
+
+    def _images(self, by: list[Wire]) -> list[RecoveryPoint]:
+        params = {"ImageOwnerAlias": "self", "Status": ALL_STATUSES, "Tag": by}
+        listed = self._client.listed("images", "DescribeImages", ("Images", "Image"), params)
+        return [point for point in (image_point(self._client.region, wire) for wire in listed) if marks.RESTORE not in point.marks]
+
+    def kept(self, restore: str | None, vm: str | None) -> list[RecoveryPoint]:
+        """The safety points of a restore."""
+        wanted = {marks.SAFETY: None, **({marks.RESTORE: restore} if restore else {}), **({marks.VM: vm} if vm else {})}
+        return self._ours(filter_tags({marks.PREFIX + key: value for key, value in wanted.items()}), images=False)
+
+    def is_ours(self, point: RecoveryPoint) -> bool:
+        """Whether marks, name and source agree: other tools copy the tags of what they save, or copy."""
+        name = _name(self._client.region, point.marks, point.device, point.kind)
+        noted = point.note.get("source_uid")
+        return point.name == name and (not noted or not point.source_uid or noted == point.source_uid)
+
+    def tied(self, points: Iterable[RecoveryPoint]) -> list[BackupSet]:
+        return tie(points)
+
+    def saved_devices(self, backup: BackupSet, manifest: Document | None) -> dict[str, RecoveryPoint]:
+        if backup.method != IMAGE:
+            return {member.device: member for member in backup.members}
+        whole = backup.members[0]
+        mappings = (whole.own.wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()
+        ids = [str(one["SnapshotId"]) for one in mappings if one.get("SnapshotId")]
+        known = {str(wire["SnapshotId"]): wire for wire in self._snapshots({"SnapshotIds": json.dumps(ids)})} if ids else {}
+        devices: Mapping[str, str] = whole.note.get("members") or {}
+        found = {}
+        for one in mappings:
+            wire = known.get(str(one.get("SnapshotId")), {})
+            source = str(wire.get("SourceDiskId") or "")
+            device = devices.get(source) or str(one.get("Device"))
+            size = int(str(one.get("Size") or wire.get("SourceDiskSize") or 0))
+            word = str(one.get("SnapshotId"))
+            found[device] = replace(whole, device=device, kind=SNAPSHOT, ref=word, name=word, size_gib=size, source_disk=source, source_uid=source)
+        return dict(sorted(found.items()))
+
+    # --- points that a task names
+
+    def named(self, task: Task, vm: str, machine: Machine | None) -> Named | None:
+        if task["snapshots"]:
+            return self._of_snapshots(task, vm, machine)
+        return self._of_image(task) if task["source_image"] or task["image_family"] else None
+
+    def _of_snapshots(self, task: Task, vm: str, machine: Machine | None) -> Named:
+        wanted: Mapping[str, Any] = task["snapshots"]
+        found: list[RecoveryPoint | None] = at_once(*[partial(self.snapshot, str(word)) for word in wanted.values()])
+        missing = [str(word) for word, point in zip(wanted.values(), found) if point is None]
+        if missing:
+            raise NotFound(f"snapshots: there is no snapshot {', '.join(missing)}.")
+        points = {str(device): replace(point, device=str(device)) for device, point in zip(wanted, found) if point}
+        for device, point in points.items():
+            self._refuse_snapshot(task, vm, machine, device, point)
+        return Named("-".join(str(word) for word in wanted.values()), points)
+
+    def snapshot(self, word: str) -> RecoveryPoint | None:
+        """The snapshot of an id, or of a name. Raises AmbiguousName: names are not unique."""
+        by = {"SnapshotIds": json.dumps([word])} if is_id(SNAPSHOT_KIND, word) else {"SnapshotName": word}
+        found = [wire for wire in self._snapshots(by) if word in (wire.get("SnapshotId"), wire.get("SnapshotName"))]
+        if len(found) > 1:
+            raise AmbiguousName(
+                f'{len(found)} snapshots have the name "{word}": {", ".join(sorted(str(wire["SnapshotId"]) for wire in found))}. Give the id of one.'
+            )
+        return snapshot_point(self._client.region, found[0]) if found else None
+
+    def _refuse_snapshot(self, task: Task, vm: str, machine: Machine | None, device: str, point: RecoveryPoint) -> None:
+        if point.status != SUCCEEDED:
+            raise Conflict(f"snapshot {point.name} for {device} is {point.provider_status}, not accomplished. Nothing was changed.")
+        there = machine.device(device) if machine else None
+        if machine is not None and there is None:
+            has = ", ".join(one.device for one in machine.attached) or "none"
+            raise Conflict(f'snapshots: VM "{vm}" has no disk attached as {device}. Its devices are {has}. Nothing was changed.')
+        uids = {str(wire["DiskId"]) for wire in machine.own.disks} if machine else set()
+        if not (point.source_uid in uids or point.marks.get(marks.VM) == vm or task["force"]):
+            raise Conflict(
+                f'snapshot {point.name} is of disk {point.source_uid}, which VM "{vm}" does not have. Nothing was changed.'
+                " Set force if it is the right one all the same."
+            )
+
+    def _of_image(self, task: Task) -> Named:
+        word = str(task["source_image"] or "")
+        if not word:
+            answer = self._client.read("image family", "DescribeImageFromFamily", {"ImageFamily": task["image_family"]})
+            wire = answer.get("Image") or None
+            word = f"in the family {task['image_family']}"
+        else:
+            wire = image_of_id(self._client, word) if is_id(IMAGE_KIND, word) else image_named(self._client, word)
+        if not wire:
+            raise NotFound(f"there is no image {word}.")
+        point = image_point(self._client.region, wire)
+        if point.status != SUCCEEDED:
+            raise Conflict(f"image {point.name} is {point.provider_status}, not Available. Nothing was changed.")
+        if marks.BACKUP in point.marks and self.is_ours(point):
+            of_image = [one for one in self.sets(point.marks.get(marks.VM)) if any(member.uid == point.uid for member in one.members)]
+            if of_image:
+                return Named(point.name, backup=of_image[0])
+        return Named(point.name, {BOOT: replace(point, device=BOOT, ref=point.uid)}, boot_only=True)
+
+    # --- points to be made
+
+    def wish(self, task: Task, consistency: str) -> Wish:
+        own = OwnWish(task.options.get("image_family") or "")
+        return Wish(task.options.get("method") or SNAPSHOT, consistency, check_tags(task["tags"]), own)
+
+    def planned(self, saving: Saving) -> list[Planned]:
+        if saving.wish.method == IMAGE:
+            return [self._image(saving)]
+        wanted = [one for one in saving.machine.attached if one.device in saving.disks]
+        batch = Batch(self._client, saving, self.made)
+        return [self._of_disk(saving, one, batch) for one in wanted]
+
+    def fits(self, saving: Saving) -> bool:
+        return False
+
+    def _of_disk(self, saving: Saving, attachment: Attachment, batch: Batch) -> Planned:
+        device, disk = attachment.device, saving.disks[attachment.device]
+        mine = {**saving.marks, marks.DEVICE: device}
+        name = _name(self._client.region, mine, device, SNAPSHOT)
+        facts = {"version": VERSION, "device": device, "index": attachment.order, "boot": attachment.boot, "asked": saving.asked, "source_uid": disk.uid}
+        request = {"disk": disk.uid, "disk_ref": disk.ref, "note": facts, "batch": batch}
+        return Planned(name, name, device, mine, saving.wish.tags, request)
+
+    def _image(self, saving: Saving) -> Planned:
+        mine = {**saving.marks, marks.DEVICE: WHOLE}
+        name = _name(self._client.region, mine, WHOLE, IMAGE)
+        members = {saving.disks[device].uid: device for device in sorted(saving.disks)}
+        facts = {"version": VERSION, "device": WHOLE, "devices": sorted(saving.disks), "members": members, "asked": saving.asked}
+        return Planned(name, name, WHOLE, mine, saving.wish.tags, {"note": facts, "family": saving.wish.own.family, "instance": saving.machine.uid})
+
+    def predicted(self, saving: Saving, planned: Planned) -> RecoveryPoint:
+        disk = saving.disks.get(planned.device)
+        image = saving.wish.method == IMAGE
+        return RecoveryPoint(
+            ref="",
+            name=planned.name,
+            marks=planned.marks,
+            tags=planned.tags,
+            device=planned.device,
+            kind=saving.wish.method,
+            provider_status="Available" if image else "accomplished",
+            size_gib=disk.size_gib if disk else 0,
+            source_disk=disk.uid if disk else "",
+            note=planned.request["note"],
+        )
+
+    # --- one point
+
+    def find(self, planned: Planned) -> RecoveryPoint | None:
+        if planned.device == WHOLE:
+            wire = image_of_id(self._client, self.made[planned.name]) if planned.name in self.made else image_named(self._client, planned.name)
+            return image_point(self._client.region, wire) if wire else None
+        made = self.made.get(planned.name)
+        by = {"SnapshotIds": json.dumps([made])} if made else {"SnapshotName": planned.name}
+        single = [snapshot_point(self._client.region, wire) for wire in self._snapshots(by)]
+        found = [point for point in single if point.name == planned.name and self.is_ours(point)]
+        if found:
+            return min(found, key=lambda point: point.created_at or "9")
+        batch: Batch = planned.request["batch"]
+        return next((point for point in batch.members() if point.name == planned.name), None)
+
+    def get(self, point: RecoveryPoint) -> RecoveryPoint | None:
+        if point.kind == IMAGE:
+            wire = image_of_id(self._client, point.uid)
+            return image_point(self._client.region, wire) if wire else None
+        if point.own is not None and point.own.kind != SNAPSHOT_KIND:
+            return next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+        found = self._snapshots({"SnapshotIds": json.dumps([point.uid])})
+        return replace(snapshot_point(self._client.region, found[0]), device=point.device) if found else None
+
+    def create(self, planned: Planned, machine: Machine) -> Change:
+        what = f"saving {planned.device} of VM {machine.name} as {planned.name}"
+        return change(what, planned.ref, partial(self._create, planned, what))
+
+    def _create(self, planned: Planned, what: str) -> Polled | None:
+        if planned.device == WHOLE:
+            body = {
+                "InstanceId": planned.request["instance"],
+                "ImageName": planned.name,
+                "ImageFamily": planned.request["family"] or None,
+                "Description": compact(_short(planned.request["note"])),
+                "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
+            }
+            answer = self._client.change(f"create image {planned.name}", "CreateImage", body, token=token(planned.name))
+            self.made[planned.name] = str(answer["ImageId"])
+            return Polled(self._client.waiter, partial(self._has_ended, planned), what)
+        planned.request["batch"].create(planned)
+        return Polled(self._client.waiter, partial(self._has_ended, planned), what)
+
+    def _has_ended(self, planned: Planned) -> bool:
+        point = self.find(planned)
+        return point is not None and point.status != RUNNING
+
+    def delete(self, point: RecoveryPoint) -> Change:
+        return change(f"deleting {point.kind} {point.name}", point.own.id, partial(self._delete, point), takes_away=True)
+
+    def _delete(self, point: RecoveryPoint) -> Polled:
+        if point.kind == IMAGE:
+            delete_image(self._client, point)
+        else:
+            same = self._snapshots({"SnapshotName": point.name}) if point.own.kind == SNAPSHOT_KIND else []
+            ours = [snapshot_point(self._client.region, wire) for wire in same]
+            delete_point(self._client, point, [one for one in ours if one.uid != point.uid and one.name == point.name and self.is_ours(one)])
+        return Polled(self._client.waiter, lambda: self.get(point) is None, f"deleting {point.kind} {point.name}")
+
+
+def _short(note: Document) -> Document:
+    """The note of an image, as its description holds it: no more than 256 characters."""
+    return {"v": note["version"], "a": note["asked"], "m": {disk[-8:]: device for disk, device in note["members"].items()}}
+
+
+def _name(region: str, found: Mapping[str, str], device: str, kind: str) -> str:
+    vm, moment, attempt = found.get(marks.VM, ""), moment_of(found), found.get(marks.ATTEMPT, "1")
+    identity = "/".join((region, vm, moment, device, attempt or "1", kind))
+    return derived_name(f"{vm}-{moment}" if device == WHOLE else f"{vm}-{device.rpartition('/')[2]}-{moment}", identity)

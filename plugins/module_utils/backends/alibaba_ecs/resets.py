@@ -1,0 +1,80 @@
+# Copyright (c) 2026 multicloud.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Disks that go back to snapshots of themselves (ResetDisk)."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from ...clients.alibaba_ecs.answers import is_dry_run_passed
+from ...clients.alibaba_ecs.client import AlibabaClient
+from ...core.errors import RecoveryError
+from ...core.model import SUCCEEDED
+from ...recovery.model import Disk, Machine, Power
+from ...recovery.points import RecoveryPoint
+from ...recovery.provider import Change, Work
+from .points import AlibabaPoints
+from .things import SNAPSHOT as SNAPSHOT_KIND
+from .things import Polled, change, is_id, locks_of, one_of
+
+# A disk may be read as in use before its reset begins, so that it must be seen so twice, with so many seconds between.
+_SETTLE_S = 3.0
+_STEADY = ("In_use", "Available")
+
+
+class AlibabaResets:
+    """The roll-back of disks in one region."""
+
+    def __init__(self, client: AlibabaClient, points: AlibabaPoints) -> None:
+        self._client, self._points = client, points
+
+    def kept(self, restore: str | None, vm: str | None) -> list[RecoveryPoint]:
+        return self._points.kept(restore, vm)
+
+    def problem(self, disk: Disk, point: RecoveryPoint) -> str:
+        wire = disk.own.wire
+        if not is_id(SNAPSHOT_KIND, point.ref) or point.source_uid != disk.uid:
+            return (
+                f"{point.name} is of disk {point.source_uid or 'unknown'}, and a disk goes back only to snapshots of itself."
+                " Use strategy: in_place for data disks, replace or new for all."
+            )
+        if point.status != SUCCEEDED:
+            return f"snapshot {point.name} is {point.provider_status}, not accomplished. Run again when it is."
+        if wire.get("MultiAttach") == "Enabled":
+            return "several instances write to it, and would lose what they have written. Detach it from the others, or leave it out."
+        locks = locks_of(wire)
+        if locks:
+            return f"it is locked ({', '.join(locks)}). Settle that with Alibaba Cloud first."
+        return ""
+
+    def refused(self, machine: Machine, disk: Disk, point: RecoveryPoint) -> str:
+        """What the API would answer to the reset of a disk of a stopped instance; empty when it would carry it out."""
+        if machine.power is not Power.OFF:
+            return ""
+        params = {"DiskId": disk.uid, "SnapshotId": point.ref, "DryRun": True}
+        try:
+            self._client.read(f"whether disk {disk.name} can go back", "ResetDisk", params)
+        except RecoveryError as error:
+            return "" if is_dry_run_passed(error) else error.message
+        return ""
+
+    def reset(self, machine: Machine, disk: Disk, point: RecoveryPoint) -> Change:
+        what = f"resetting {disk.name} of VM {machine.name} to {point.name}"
+        return change(what, disk.ref, partial(self._reset, disk, point, what), takes_away=True, needs=Power.OFF)
+
+    def _reset(self, disk: Disk, point: RecoveryPoint, what: str) -> Work:
+        self._client.change(f"reset disk {disk.name} to snapshot {point.ref}", "ResetDisk", {"DiskId": disk.uid, "SnapshotId": point.ref}, repeatable=True)
+        return Polled(self._client.waiter, partial(self._is_steady, disk), what)
+
+    def _is_steady(self, disk: Disk) -> bool:
+        """Whether two looks some seconds apart see the disk at rest."""
+        if not self._at_rest(disk):
+            return False
+        self._client.waiter.pause(_SETTLE_S)
+        return self._at_rest(disk)
+
+    def _at_rest(self, disk: Disk) -> bool:
+        wire = one_of(self._client, f"disk {disk.name}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk.uid])}) or {}
+        return wire.get("Status") in _STEADY and not locks_of(wire)
