@@ -111,7 +111,9 @@ class ExportPlan:
     def _plan_of_other(self) -> Plan:
         source, task = self._source, self._task
         if not task["wait"]:
-            raise InvalidRequest(f"the export of a {source.kind} needs wait: true, because an image of it is made first, and deleted when the export has ended.")
+            raise InvalidRequest(
+                f"the export of a {source.kind} needs wait: true, because an image of it is made first, and deleted when the export has ended."
+            )
         left = self._images.named(self._temporary)
         mark = marks.exports_in(source.tags).get(self._target.key)
         if mark and mark.state == marks.FINISHED:

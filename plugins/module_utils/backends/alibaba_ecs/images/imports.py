@@ -70,9 +70,7 @@ class ImportPlan:
     def _asked(self, name: str) -> Asked:
         machine = {option: self._task[option] for option in _MACHINE if self._task[option]}
         place = {"bucket": self._bucket, "objects": [self._key], "format": self._format, "size_gb": self._task["disk_size_gb"], "percent": 100}
-        after = predicted_image(
-            self._images.client.region, self._name, self._tags, description=self._task["description"] or "", **machine, **place
-        )
+        after = predicted_image(self._images.client.region, self._name, self._tags, description=self._task["description"] or "", **machine, **place)
         return Asked(name, after, lambda: self._import(name), self._tags, self._task["description"], self._differences, self._is_ours)
 
     def _is_ours(self, image: Image) -> bool:
@@ -157,7 +155,7 @@ class ImportPlan:
         plan = Plan(chained(steps), after=after, seen=self._seen, state=self._state)
         doomed = old if old and how == _DELETE else self._replaced_by(waiting) if waiting else None
         plan = self._with_deletion(plan, doomed, waiting.uid if waiting else "")
-        told = f'The previous image {old.uid} is {f"renamed to {aside}" if how == _RENAME else "deleted"}. ' if old else ""
+        told = f"The previous image {old.uid} is {f'renamed to {aside}' if how == _RENAME else 'deleted'}. " if old else ""
         forecast = f'Image would be imported: "{self._key}" of the bucket "{self._bucket}" as image "{self._name}". {told}{self._note}'
         return replace(plan, forecast=forecast, note=f"{told}{self._note}")
 

@@ -88,7 +88,7 @@ class OneImage:
             tasks = self._images.tasks(IMPORT, thing.uid)
             told = why_failed(self._images.task(str(tasks[-1]["TaskId"])) or {}) if tasks else ""
             raise ProviderFailure(
-                f"Alibaba Cloud ECS could not make it: its status is {thing.provider_status}{told}. Correct the cause, delete the image, then run the task again.",
+                f"Alibaba Cloud ECS could not make it: its status is {thing.provider_status}{told}. Correct the cause, delete it, then run the task again.",
                 record=self.record_of(thing),
             )
 

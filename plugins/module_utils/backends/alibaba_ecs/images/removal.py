@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ....clients.alibaba_ecs.answers import is_in_use
@@ -19,7 +20,7 @@ from . import marks
 from .exports import chained
 from .one import OneImage
 from .records import image_record
-from .wire import Image, Images, task_status
+from .wire import Image, Images, tags_of, task_status
 
 
 class Removal:
@@ -52,7 +53,7 @@ class Removal:
         """What a run that died after the image's deletion has left: the image's snapshots."""
         word = {marks.OF_IMAGE: self._task["uid"], marks.OF_IMAGE_NAME: self._task["name"]}
         key, value = next((key, str(value)) for key, value in word.items() if value)
-        left = [wire for wire in self._images.tagged_snapshots(key, value) if not self._images.by_id(marks_of(wire))]
+        left = [wire for wire in self._images.tagged_snapshots(key, value) if not self._images.by_id(_image_of(wire))]
         if not left:
             return plan
         uids = [str(wire["SnapshotId"]) for wire in left]
@@ -80,7 +81,7 @@ class Removal:
 
     # --- steps
 
-    def _cancelling(self, task: Wire) -> object:
+    def _cancelling(self, task: Wire) -> Callable[[], None]:
         def cancel() -> None:
             try:
                 self._images.cancel(str(task["TaskId"]))
@@ -91,7 +92,7 @@ class Removal:
 
         return cancel
 
-    def _ending(self, task: Wire) -> object:
+    def _ending(self, task: Wire) -> Callable[[], None]:
         uid = str(task["TaskId"])
 
         def wait() -> None:
@@ -118,8 +119,6 @@ class Removal:
                 self._task.warn(f"The snapshot {uid} of the image stays, because something else was made from it.")
 
 
-def marks_of(wire: Wire) -> str:
+def _image_of(wire: Wire) -> str:
     """The id of the image that a snapshot was made for."""
-    from .wire import tags_of
-
     return tags_of(wire).get(marks.OF_IMAGE, "")

@@ -54,8 +54,8 @@ def _of_image(image: Image) -> Source:
     owner = image.wire.get("ImageOwnerAlias")
     if owner not in (None, "", "self"):
         raise Unsupported(
-            f'"{image.name}" ({image.uid}) is not a custom image of this account, but one of {owner}: Alibaba Cloud exports only custom images. Make an image of'
-            " an instance that was started from it, and export that."
+            f'"{image.name}" ({image.uid}) is not a custom image of this account, but one of {owner}: Alibaba Cloud exports only custom images. Make an image'
+            " of an instance that was started from it, and export that."
         )
     if image.status == FAILED:
         raise InvalidRequest(f'the image "{image.name}" ({image.uid}) is {image.provider_status}: it cannot be exported.')
