@@ -169,3 +169,13 @@ def convert(modules: Modules, image_world: ImageWorld) -> Callable[..., ImageRun
         return ImageRun(modules, world or image_world, {"operation": operation, **options}, **(how or {}))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
+    """Runs modules for which time passes twenty times as fast: what reads may lag behind is looked for during some seconds."""
+    server = Modules(tmp_path_factory.mktemp("hasty"), os.environ["ANSIBLE_COLLECTIONS_PATH"], 20.0)
+    try:
+        yield server
+    finally:
+        server.close()

@@ -46,6 +46,7 @@ class ExportPlan:
         self._export = ImageExport(task, waiter, images, target, self._image)
         self._export.record = self._record
         self._doomed: list[str] = []
+        self._kept: list[str] = []
 
     # --- the record, and what it is read from
 
@@ -90,15 +91,14 @@ class ExportPlan:
         target = self._target
         forecast = f'Image would be exported: {self._source.kind} "{self._source.name}" as {target.format} to the bucket "{target.bucket}". {self._note}'
         after = replace(self._record(status=SUCCEEDED if self._task["wait"] else ""), created_at=None)
-        return Plan(chained(steps), after=after, verb="exported", seen=self._seen, note=self._note, forecast=forecast, state=self._state)
+        state = None if self._source.kind == IMAGE else self._state
+        return Plan(chained(steps), after=after, verb="exported", seen=self._seen, note=self._note, forecast=forecast, state=state)
 
     def _seen(self) -> Record:
         return self._record(status=SUCCEEDED if self._task["wait"] else "")
 
     def _state(self) -> str:
         """What a failure leaves behind, for the next run to go on with."""
-        if self._source.kind == IMAGE:
-            return ""
         left = self._images.named(self._temporary)
         return f'The temporary image "{self._temporary}" ({left.uid}) is kept, and the next run goes on with it.' if left else "Nothing temporary is left."
 
@@ -181,7 +181,7 @@ class ExportPlan:
         elif of_instance:
             self._doomed = [str(wire["SnapshotId"]) for wire in self._images.tagged_snapshots(marks.MADE_FOR, self._temporary)]
         if of_instance and (steps or self._doomed):
-            steps.append(Step("delete the temporary snapshots", do=self._delete_snapshots))
+            steps.append(Step("delete the temporary snapshots", do=self._delete_snapshots, wait=self._see_no_snapshots))
         return steps
 
     def _note_snapshots(self) -> None:
@@ -204,11 +204,12 @@ class ExportPlan:
         self._waiter.wait_until(lambda: self._images.named(self._temporary), lambda seen: seen is None, lambda _seen: "the temporary image is still there.")
 
     def _delete_snapshots(self) -> None:
-        for uid in self._doomed:
-            try:
-                self._images.delete_snapshot(uid)
-            except NotFound:
-                continue
+        self._kept = [uid for uid in self._doomed if not self._images.delete_snapshot(uid)]
+        if self._kept:
+            self._task.warn(f"These temporary snapshots stay, because something else was made from them: {', '.join(self._kept)}.")
+
+    def _see_no_snapshots(self) -> None:
+        self._images.see_no_snapshots(self._waiter, [uid for uid in self._doomed if uid not in self._kept])
 
 
 def _moment(text: object) -> datetime | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ....core.arguments import Task
 from ....core.errors import Conflict, ProviderFailure
-from ....core.model import FAILED, Record
+from ....core.model import DELETE, FAILED, Record
 from ....core.resource import Wanted, Words
 from .records import image_record
 from .wire import IMPORT, Image, Images, why_failed
@@ -45,7 +45,8 @@ class OneImage:
         self._name, self._uid = found.name if found else asked.name if asked else "", found.uid if found else ""
         self._gone = ""
         self.words = WORDS
-        self.tags = dict(asked.tags if asked else {str(key): str(value) for key, value in (task["tags"] or {}).items()})
+        protecting = {str(key): str(value) for key, value in (task["tags"] or {}).items()} if task.operation == DELETE else {}
+        self.tags = dict(asked.tags if asked else protecting)
 
     def record_of(self, thing: Image) -> Record:
         return image_record(self._images.client.region, thing)

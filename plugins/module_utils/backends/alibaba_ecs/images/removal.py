@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ....clients.alibaba_ecs.answers import is_in_use
 from ....clients.alibaba_ecs.client import Wire
 from ....core.arguments import Task
 from ....core.errors import Conflict, NotFound
@@ -46,7 +45,7 @@ class Removal:
         # Its step has no needs of its own.
         steps += plan.steps
         if snapshots and self._task["wait"]:
-            steps.append(Step("delete the image's snapshots", do=lambda: self._delete_all(snapshots)))
+            steps.append(self._deletion(snapshots))
         return replace(plan, steps=chained(steps), note=self._told(found, snapshots, others), forecast=f"Image would be deleted: {found.name} ({found.uid})")
 
     def _plan_of_rest(self, plan: Plan) -> Plan:
@@ -57,7 +56,7 @@ class Removal:
         if not left:
             return plan
         uids = [str(wire["SnapshotId"]) for wire in left]
-        return replace(plan, steps=(Step("delete the image's snapshots", do=lambda: self._delete_all(uids)),), why_unchanged="", verb="deleted")
+        return replace(plan, steps=(self._deletion(uids),), why_unchanged="", verb="deleted")
 
     def _snapshots(self, image: Image) -> tuple[list[str], list[str]]:
         """Those that the import made, which are deleted with the image, and those that stay.
@@ -107,16 +106,18 @@ class Removal:
     def _note(self, image: Image, snapshots: list[str]) -> None:
         self._images.tag("snapshot", snapshots, {marks.OF_IMAGE: image.uid, marks.OF_IMAGE_NAME: image.name})
 
-    def _delete_all(self, snapshots: list[str]) -> None:
-        for uid in snapshots:
-            try:
-                self._images.delete_snapshot(uid)
-            except NotFound:
-                continue
-            except Conflict as error:
-                if not is_in_use(error):
-                    raise
-                self._task.warn(f"The snapshot {uid} of the image stays, because something else was made from it.")
+    def _deletion(self, snapshots: list[str]) -> Step:
+        kept: list[str] = []
+
+        def delete() -> None:
+            kept.extend(uid for uid in snapshots if not self._images.delete_snapshot(uid))
+            if kept:
+                self._task.warn(f"These snapshots of the image stay, because something else was made from them: {', '.join(kept)}.")
+
+        def see_gone() -> None:
+            self._images.see_no_snapshots(self._waiter, [uid for uid in snapshots if uid not in kept])
+
+        return Step("delete the image's snapshots", do=delete, wait=see_gone if self._task["wait"] else None)
 
 
 def _image_of(wire: Wire) -> str:

@@ -38,8 +38,9 @@ def find_source(images: Images, word: str) -> Source:
     if re.fullmatch("s-[a-z0-9]+", word):
         return _of_snapshot(images, word)
     image = images.by_id(word, own=False) if word.startswith("m-") else None
-    image = image or images.named(word)
-    instance = images.instance(word)
+    if image:
+        return _of_image(image)
+    image, instance = images.named(word), images.instance(word)
     if image and instance:
         raise AmbiguousName(f'both the image {image.uid} and the instance {instance["InstanceId"]} have the name "{word}": give the id as source.')
     if instance:

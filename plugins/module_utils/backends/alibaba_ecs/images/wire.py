@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from ....clients.alibaba_ecs.answers import is_in_use
 from ....clients.alibaba_ecs.client import AlibabaClient, Wire
-from ....core.errors import AmbiguousName, NotFound
+from ....core.errors import AmbiguousName, Conflict, NotFound
 from ....core.model import FAILED, PENDING, RUNNING, SUCCEEDED
+from ....core.waiter import Waiter
 from . import marks
 
 STATUSES = {"Creating": RUNNING, "Waiting": RUNNING, "Available": SUCCEEDED, "Deprecated": SUCCEEDED, "UnAvailable": FAILED, "CreateFailed": FAILED}
@@ -162,8 +165,22 @@ class Images:
         listed = self.client.listed(f"snapshots with the tag {key}", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"Tag": tags})
         return [wire for wire in listed if tags_of(wire).get(key) == value]
 
-    def delete_snapshot(self, uid: str) -> None:
-        self.client.change(f"delete snapshot {uid}", "DeleteSnapshot", {"SnapshotId": uid}, repeatable=True)
+    def delete_snapshot(self, uid: str) -> bool:
+        """Whether it was deleted: something else that was made from it keeps it."""
+        try:
+            self.client.change(f"delete snapshot {uid}", "DeleteSnapshot", {"SnapshotId": uid}, repeatable=True)
+        except NotFound:
+            return True
+        except Conflict as error:
+            if not is_in_use(error):
+                raise
+            return False
+        return True
+
+    def see_no_snapshots(self, waiter: Waiter, uids: Sequence[str]) -> None:
+        """Wait until none of these is listed any more."""
+        for uid in uids:
+            waiter.wait_until(partial(self.snapshot, uid), lambda wire: wire is None, lambda _wire: "a snapshot was deleted, but is still there.")
 
     def instance(self, word: str) -> Wire | None:
         """The instance of this id or name. Raises AmbiguousName."""
