@@ -174,7 +174,8 @@ def test_missing_role_and_bucket_of_another_region_are_explained(convert: Conver
 
 
 def test_object_is_imported_and_a_second_run_changes_nothing(convert: Convert, image_world: ImageWorld) -> None:
-    asked = {**IMPORT, "tags": {"a": "b"}, "description": "from elsewhere", "os_type": "linux", "architecture": "arm64", "boot_mode": "UEFI", "disk_size_gb": 50}
+    machine = {"os_type": "linux", "architecture": "arm64", "boot_mode": "UEFI", "disk_size_gb": 50}
+    asked = {**IMPORT, "tags": {"a": "b"}, "description": "from elsewhere", **machine}
     checked = convert("CREATE", how={"check": True}, **asked).ok
     assert checked["changed"]
     assert checked.changes == []

@@ -20,6 +20,8 @@ from unittest import mock
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.records import image_record
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.wire import Image
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.points import point_of
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshots import GceSnapshots
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
@@ -40,6 +42,7 @@ PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted
 TABLE = re.compile(r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", re.DOTALL)
 # The record of a resource of which nothing is known but its kind, where every provider gives the same details.
 DETAILED = {"snapshot": snapshot_record(GceSnapshots(mock.Mock(), cast(Any, {})), point_of(SNAPSHOT, gce_objects.snapshot({})))}
+DETAILED["image_convert"] = image_record("", Image({"ImageId": ""}))
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
 # The details of a VM's backup and restore.
 OF_VMS = {
@@ -53,9 +56,14 @@ ENVIRONMENT = {
     "PX_BACKUP_ORG_ID": "default",
     "GCP_PROJECT": "shop-production",
     "GCP_ZONE": "europe-west1-b",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI-key",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret-of-the-key",
+    "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou",
 }
 # What only a failure of many carries.
 OF_MANY = {"errors"}
+# What a module's results call the resource, where that is not the module's name; such a module has no deletion of many.
+RESOURCES = {"image_convert": "image"}
 
 
 @functools.cache
@@ -80,6 +88,10 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ended = subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
     return {name[len(COLLECTION) :]: page for name, page in json.loads(ended.stdout).items()}
+
+
+def resource(module: str) -> str:
+    return RESOURCES.get(module, module)
 
 
 def text_of(documentation: Mapping[str, Any]) -> str:
@@ -299,7 +311,7 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
     returned = documented[module]["return"]
     options = {name: backend.OPTIONS for name, backend in backends(module).items()}
     params = ArgumentSpecValidator(spec(module)).validate({"operation": "INSPECT_ALL", "provider": sorted(options)[0]}).validated_parameters
-    task = resolve(module, params, {"operation"}, options, ENVIRONMENT)
+    task = resolve(resource(module), params, {"operation"}, options, ENVIRONMENT)
     real = {*outcome.result_of(task, outcome.Outcome("")), *outcome.result_of(task, outcome.Outcome("", records=[])), "error", "steps"}
     # Ansible documents these itself.
     assert real - {"changed", "diff"} == set(returned) - OF_MANY
@@ -307,7 +319,7 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
 
 @pytest.mark.parametrize("module", sorted({*MODULES} & {*DETAILED}))
 def test_return_documents_exactly_the_keys_of_a_record(documented: dict[str, Any], module: str) -> None:
-    for key in (module, f"{module}s"):
+    for key in (resource(module), f"{resource(module)}s"):
         assert keys_of(documented[module]["return"][key]) == set(DETAILED[module].as_result())
 
 
@@ -331,7 +343,7 @@ def _subclasses(kind: type[Any]) -> set[type[Any]]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_statuses_are_documented(documented: dict[str, Any], module: str) -> None:
-    status = documented[module]["return"][module]["contains"]["status"]
+    status = documented[module]["return"][resource(module)]["contains"]["status"]
     assert set(re.findall(r"V\((\w+)\)", text_of(status))) == set(model.STATUSES)
     option = text_of(documented[module]["doc"]["options"]["status"])
     assert set(model.STATUSES) <= set(re.findall(r"V\((\w+)\)", option))
