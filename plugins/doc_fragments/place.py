@@ -53,7 +53,9 @@ notes:
 options:
   region:
     description:
-      - (gce) The region, as V(europe-west1), of what belongs to a whole region. The environment variable E(GCP_REGION) stands in for it.
+      - (gce, alibaba_ecs) The region.
+      - (gce) As V(europe-west1), of what belongs to a whole region. The environment variable E(GCP_REGION) stands in for it.
+      - (alibaba_ecs) As V(cn-hangzhou). Required. The environment variables E(ALIBABA_CLOUD_REGION_ID) and E(ALICLOUD_REGION) stand in for it.
     type: str
   zone:
     description:

@@ -20,18 +20,19 @@ author:
 extends_documentation_fragment:
   - multicloud.recovery.attributes
   - multicloud.recovery.operation
-  - multicloud.recovery.gce_vm
+  - multicloud.recovery.vm
   - multicloud.recovery.place
   - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.px_backup
   - multicloud.recovery.px_backup.objects
   - multicloud.recovery.gce
+  - multicloud.recovery.alibaba_ecs
 options:
   provider:
     description: Where the backup is taken.
     type: str
-    choices: [gce, px_backup]
+    choices: [alibaba_ecs, gce, px_backup]
     default: px_backup
   name:
     description:
@@ -737,11 +738,12 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.BACKUP, "px_backup": px_backup.BACKUP}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.BACKUP, "gce": gce.BACKUP, "px_backup": px_backup.BACKUP}
 
 
 def main() -> None:

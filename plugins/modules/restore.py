@@ -21,18 +21,19 @@ author:
 extends_documentation_fragment:
   - multicloud.recovery.attributes
   - multicloud.recovery.operation
-  - multicloud.recovery.gce_vm
+  - multicloud.recovery.vm
   - multicloud.recovery.place
   - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.px_backup
   - multicloud.recovery.px_backup.objects
   - multicloud.recovery.gce
+  - multicloud.recovery.alibaba_ecs
 options:
   provider:
     description: Where the restore takes place.
     type: str
-    choices: [gce, px_backup]
+    choices: [alibaba_ecs, gce, px_backup]
     default: px_backup
   name:
     description:
@@ -694,11 +695,12 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.backends.px_backup import registry as px_backup
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.RESTORE, "px_backup": px_backup.RESTORE}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.RESTORE, "gce": gce.RESTORE, "px_backup": px_backup.RESTORE}
 
 
 def main() -> None:

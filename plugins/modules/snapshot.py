@@ -12,6 +12,8 @@ version_added: "0.1.0"
 description:
   - Saves one disk as it is at one moment, waits until that has succeeded, and reports success only then.
   - (gce) A snapshot holds a zonal or regional persistent disk. The moment is the one that the record gives as RV(snapshot.created_at).
+  - (alibaba_ecs) A snapshot holds a cloud disk, and can be copied to other regions. Give the id of the disk, and get the id of the snapshot as
+    RV(snapshot.uid).
   - To save all disks of a VM together, use M(multicloud.recovery.backup).
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
@@ -22,46 +24,57 @@ extends_documentation_fragment:
   - multicloud.recovery.place.location
   - multicloud.recovery.wait
   - multicloud.recovery.gce
+  - multicloud.recovery.alibaba_ecs
 options:
   provider:
     description: Where the disk is.
     type: str
     required: true
-    choices: [gce]
+    choices: [alibaba_ecs, gce]
   name:
     description:
       - The name of the snapshot.
       - On O(operation=CREATE) it is the snapshot's identity. One of that name that is as asked for is left as it is; one that is not, and
         cannot be changed, makes the task fail with the options named.
+      - (alibaba_ecs) From 2 to 128 letters, digits and characters of C(:_.-), beginning with a letter, but not with C(auto). Names are not unique
+        there. If several snapshots have the name, the task fails and lists their ids; give one as O(uid), or as O(name). On O(operation=CREATE)
+        with O(uid), the snapshot of that id gets this name.
       - On O(operation=CREATE) without it, the name is that of the disk and the datetime in UTC, as V(data-20260301-020007). Each run then
-        takes a new snapshot, unless O(min_age) finds one.
+        takes a new snapshot, unless O(min_age) finds one. (alibaba_ecs) The id of the disk stands for its name.
     type: str
   source_disk:
     description:
-      - (gce) The disk. Required for O(operation=CREATE).
-      - A name, or a numeric id, of a disk in O(zone) or O(region); or a link, full or from C(zones/) or C(regions/) on, which says all.
-      - A disk that was deleted and made again under its name is another disk. On O(operation=CREATE), a snapshot of the earlier one is
+      - (gce, alibaba_ecs) The disk. Required for O(operation=CREATE), but for a change by O(uid) on Alibaba Cloud.
+      - (gce) A name, or a numeric id, of a disk in O(zone) or O(region); or a link, full or from C(zones/) or C(regions/) on, which says all.
+      - (alibaba_ecs) The id of a disk, as V(d-bp1a2b3c4d5e6f7g8h9i), or its name if only one disk of the region has it. A disk that is gone is
+        known by its id only.
+      - (gce) A disk that was deleted and made again under its name is another disk. On O(operation=CREATE), a snapshot of the earlier one is
         refused. With O(retention) and O(all_snapshots), its snapshots are left alone with a warning; they are chosen by the disk's id.
-      - On O(operation=INSPECT_ALL), only snapshots of this disk, and of earlier ones of its name, are returned. Without O(zone) and
-        O(region), a name means every disk of that name.
+      - On O(operation=INSPECT_ALL), only snapshots of this disk are returned. (gce) Those of earlier disks of its name are returned too. Without
+        O(zone) and O(region), a name means every disk of that name.
       - On O(operation=DELETE) with O(name) or O(uid), a snapshot of another disk is not deleted, and the task fails.
     type: str
     aliases: [disk_id, source_volume]
   min_age:
     description:
-      - (gce) A number of minutes, V(1) to V(525600), which is a year. None is taken if the disk has a snapshot younger than this that
+      - (gce, alibaba_ecs) A number of minutes, V(1) to V(525600), which is a year. None is taken if the disk has a snapshot younger than this that
         matches all given options.
       - Only for O(operation=CREATE) without O(name). Snapshots that a schedule made, or that are parts of a backup of a VM, do not count.
-      - Compute Engine itself limits how often a disk can be saved, to once in ten minutes in the long run.
+      - (gce) Compute Engine itself limits how often a disk can be saved, to once in ten minutes in the long run.
     type: int
   description:
     description:
-      - (gce) A text that is kept with the snapshot. Compute Engine cannot change it afterwards.
+      - (gce, alibaba_ecs) A text that is kept with the snapshot.
+      - (gce) Compute Engine cannot change it afterwards.
+      - (alibaba_ecs) From 2 to 256 characters, not beginning with C(http://) or C(https://). It can be changed.
     type: str
   retention_days:
     description:
-      - (gce) After how many days the snapshot expires, V(1) to V(36500). That is noted in its label C(mcr-expires), and can be changed.
-      - Nothing is deleted by that alone. A task with O(retention) and its rule C(expired) deletes what has expired.
+      - (gce, alibaba_ecs) After how many days the snapshot expires, counted from when it was made.
+      - (gce) V(1) to V(36500). That is noted in its label C(mcr-expires), and can be changed. Nothing is deleted by that alone. A task with
+        O(retention) and its rule C(expired) deletes what has expired.
+      - (alibaba_ecs) V(1) to V(65536). Alibaba Cloud itself deletes the snapshot then. Without it, the snapshot is kept until it is deleted. The
+        time can be made longer afterwards, never shorter; the task fails then.
     type: int
   storage_location:
     description:
@@ -82,8 +95,10 @@ options:
     choices: [STANDARD, ARCHIVE]
   kms_key:
     description:
-      - (gce) The key in Cloud KMS to encrypt the snapshot with, as V(projects/P/locations/L/keyRings/R/cryptoKeys/K).
-      - Without it, Compute Engine takes the key of the disk, or a key of its own.
+      - (gce, alibaba_ecs) The key to encrypt with.
+      - (gce) The key in Cloud KMS for the snapshot, as V(projects/P/locations/L/keyRings/R/cryptoKeys/K). Without it, Compute Engine takes the
+        key of the disk, or a key of its own.
+      - (alibaba_ecs) The id of a KMS key for the copies of O(copy_to_regions). The snapshot itself always has the key of its disk.
     type: str
   disk_encryption_keys:
     description:
@@ -94,7 +109,7 @@ options:
     type: dict
   retention:
     description:
-      - (gce) The rules by which O(operation=DELETE) chooses among the snapshots of O(source_disk). With several, each must release a
+      - (gce, alibaba_ecs) The rules by which O(operation=DELETE) chooses among the snapshots of O(source_disk). With several, each must release a
         snapshot.
       - Only complete snapshots count and are deleted. The newest complete one is never deleted by a rule.
       - Parts of backups of VMs are never chosen, nor what a schedule made, unless O(include_scheduled) is set. They do not count either.
@@ -108,28 +123,49 @@ options:
         description: Releases what is older, as V(12h), V(30d) or V(2w).
         type: str
       expired:
-        description: Releases what has expired, as O(retention_days) said when it was made. What was made without never expires.
+        description: >-
+          Releases what has expired, as O(retention_days) said when it was made. What was made without never expires. (alibaba_ecs) Alibaba Cloud
+          deletes what has expired by itself, so that there is little left to release.
         type: bool
         default: false
   all_snapshots:
     description:
-      - (gce) Whether O(operation=DELETE) takes all snapshots of O(source_disk), the newest one too.
+      - (gce, alibaba_ecs) Whether O(operation=DELETE) takes all snapshots of O(source_disk), the newest one too.
       - Parts of backups of VMs are never chosen, nor what a schedule made, unless O(include_scheduled) is set.
     type: bool
     default: false
   include_scheduled:
     description:
-      - (gce) Whether O(operation=DELETE) takes snapshots that a schedule made, too. Without it they are left to the schedule, and one that
+      - (gce, alibaba_ecs) Whether O(operation=DELETE) takes snapshots that a schedule, or an automatic snapshot policy, made, too. Without it they are left to the schedule, and one that
         is named makes the task fail.
     type: bool
     default: false
+  copy_to_regions:
+    description:
+      - (alibaba_ecs) On O(operation=CREATE), other regions in which the snapshot is to have a copy.
+      - The task waits until the snapshot is accomplished, copies it, and waits for the copies. A copy that is there is not made again; it is known
+        by its tag C(mcr-copy-of). RV(snapshot.copies) lists the copies.
+      - A copy gets the name, the O(tags), the O(retention_days) and the O(kms_key) of the task when it is made. It is not changed afterwards, and
+        not deleted with the snapshot. A disk cannot be rolled back to a copy.
+    type: list
+    elements: str
+  force:
+    description:
+      - (alibaba_ecs) Whether O(operation=DELETE) deletes a snapshot from which a disk was made. That disk keeps its data, but cannot be
+        initialized again afterwards.
+      - A snapshot that belongs to an image, or that is locked, is not deleted in any case.
+    type: bool
+    default: false
 notes:
-  - (gce) A snapshot that belongs to the backup of a VM is not deleted by this module, because the backup could not be restored without it.
-    Delete the backup, with M(multicloud.recovery.backup). Labels alone, which another tool may have copied, make no snapshot a part of a
+  - (gce, alibaba_ecs) A snapshot that belongs to the backup of a VM is not deleted by this module, because the backup could not be restored without
+    it. Delete the backup, with M(multicloud.recovery.backup). Labels or tags alone, which another tool may have copied, make no snapshot a part of a
     backup.
-  - (gce) A snapshot that a restore reads is not deleted as long as that restore is not complete. O(retention) leaves
+  - (alibaba_ecs) A snapshot that a roll-back keeps, so that it can be taken back, is not deleted by this module. Delete the restore, with
+    M(multicloud.recovery.restore). A locked snapshot is not deleted either; the message says until when it is locked.
+  - (alibaba_ecs) With O(wait=true), the task ends when the snapshot is accomplished. RV(snapshot.available) becomes true earlier on ESSDs.
+  - (gce, alibaba_ecs) A snapshot that a restore reads is not deleted as long as that restore is not complete. O(retention) leaves
     it out and says so; otherwise the task fails, names the restore, and deletes nothing.
-  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the RV(snapshot.tags).
+  - (gce, alibaba_ecs) Labels or tags that begin with C(mcr-) are notes of this collection. They are not among the RV(snapshot.tags).
   - (gce) Needs the permissions C(compute.snapshots.create), C(compute.disks.createSnapshot), C(compute.snapshots.setLabels),
     C(compute.snapshots.delete), and those to get and list snapshots, disks, global operations and the project; to delete a snapshot from
     which a restore made disks, C(compute.instances.get) as well.
@@ -174,6 +210,56 @@ EXAMPLES = r"""
     source_disk: regions/europe-west1/disks/shop-database
     storage_location: eu
     snapshot_type: ARCHIVE
+
+- name: Take a snapshot of a disk by its id, and get the id of the snapshot
+  multicloud.recovery.snapshot:
+    provider: alibaba_ecs
+    region: ap-southeast-1
+    access_key_id: "{{ access_key_id }}"
+    access_key_secret: "{{ access_key_secret }}"
+    operation: CREATE
+    name: shop-data-before-upgrade
+    source_disk: d-t4ng5a4ia2jn5memzlv3
+    tags:
+      purpose: upgrade
+  register: made
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ made.snapshot.uid }}"
+
+- name: Take one with the rights of a role, keep it for thirty days, and copy it to another region
+  multicloud.recovery.snapshot:
+    # The region and the access key come from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    role_arn: acs:ram::123456789012:role/snapshots
+    operation: CREATE
+    name: shop-data-2026-03
+    source_disk: d-t4ng5a4ia2jn5memzlv3
+    description: Monthly copy
+    retention_days: 30
+    copy_to_regions: [ap-southeast-5]
+
+- name: Take one each time, unless there is one of the last hour
+  multicloud.recovery.snapshot:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    source_disk: d-t4ng5a4ia2jn5memzlv3
+    min_age: 60
+    tags:
+      purpose: hourly
+
+- name: Delete all but the newest three of these
+  multicloud.recovery.snapshot:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: DELETE
+    source_disk: d-t4ng5a4ia2jn5memzlv3
+    tags:
+      purpose: hourly
+    retention:
+      keep_last: 3
 
 - name: Look at a snapshot
   multicloud.recovery.snapshot:
@@ -242,7 +328,7 @@ snapshot:
       type: str
       sample: shop-data-20260301-020007
     uid:
-      description: The id; empty where check mode predicts a new one.
+      description: The id; empty where check mode predicts a new one. (alibaba_ecs) As V(s-bp1a2b3c4d5e6f7g8h9i).
       returned: always
       type: str
       sample: "4815162342108150001"
@@ -277,7 +363,7 @@ snapshot:
       type: str
       sample: ""
     source_disk:
-      description: The path of the disk, from C(projects/) on.
+      description: The path of the disk, from C(projects/) on. (alibaba_ecs) Its id.
       returned: always
       type: str
       sample: projects/shop-production/zones/europe-west1-b/disks/shop-data
@@ -288,11 +374,11 @@ snapshot:
       sample: "4815162342108150002"
     zone:
       description: The zone of the disk; null for a regional one.
-      returned: always
+      returned: with O(provider=gce)
       type: str
       sample: europe-west1-b
     region:
-      description: The region of the disk.
+      description: The region of the disk. (alibaba_ecs) That of the snapshot.
       returned: always
       type: str
       sample: europe-west1
@@ -303,43 +389,43 @@ snapshot:
       sample: 200
     storage_bytes:
       description: What the snapshot itself takes, in bytes. It changes with the snapshots before it.
-      returned: always
+      returned: with O(provider=gce)
       type: int
       sample: 73014444032
     storage_locations:
       description: Where it is stored.
-      returned: always
+      returned: with O(provider=gce)
       type: list
       elements: str
       sample: [eu]
     snapshot_type:
-      description: V(STANDARD) or V(ARCHIVE).
+      description: V(STANDARD) or V(ARCHIVE). (alibaba_ecs) V(user), or V(auto) or V(timer) for one that a policy made; null where check mode predicts it.
       returned: always
       type: str
       sample: STANDARD
     guest_flush:
       description: Whether this collection asked the guest to write all out before.
-      returned: always
+      returned: with O(provider=gce)
       type: bool
       sample: false
     encryption:
       description: Whose key encrypts it, V(google), V(customer_managed) in Cloud KMS, or V(customer_supplied).
-      returned: always
+      returned: with O(provider=gce)
       type: str
       sample: google
     kms_key:
-      description: The key in Cloud KMS, with its version; null without one.
+      description: The key in Cloud KMS, with its version; null without one. (alibaba_ecs) The id of the KMS key.
       returned: always
       type: str
       sample: null
     scheduled:
-      description: Whether a schedule made it.
+      description: Whether a schedule, or an automatic snapshot policy, made it.
       returned: always
       type: bool
       sample: false
     schedule:
       description: The name of that schedule; null without one.
-      returned: always
+      returned: with O(provider=gce)
       type: str
       sample: null
     expires_at:
@@ -354,9 +440,87 @@ snapshot:
       sample: null
     self_link:
       description: Its URL; null where check mode predicts a new one.
-      returned: always
+      returned: with O(provider=gce)
       type: str
       sample: https://www.googleapis.com/compute/v1/projects/shop-production/global/snapshots/shop-data-20260301-020007
+    progress:
+      description: How much of it is stored, in per cent; null where check mode predicts it.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: 100%
+    remaining_seconds:
+      description: How many seconds Alibaba Cloud still expects it to take; null where check mode predicts it.
+      returned: with O(provider=alibaba_ecs)
+      type: int
+      sample: 0
+    available:
+      description:
+        - Whether disks can be made from it and rolled back to it already. On ESSDs that is so before it is accomplished.
+        - Images and copies need one that is accomplished. In check mode it is V(false) for a new one.
+      returned: with O(provider=alibaba_ecs)
+      type: bool
+      sample: true
+    retention_days:
+      description: After how many days Alibaba Cloud deletes it, counted from when it was made; null for never.
+      returned: with O(provider=alibaba_ecs)
+      type: int
+      sample: 30
+    category:
+      description: The category in Alibaba Cloud's own word, as V(standard) or V(archive); null where check mode predicts it.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: standard
+    encrypted:
+      description: Whether it is encrypted, as the disk is.
+      returned: with O(provider=alibaba_ecs)
+      type: bool
+      sample: false
+    usage:
+      description: What was made from it, V(image), V(disk), V(image_disk) or V(none); null where check mode predicts it.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: none
+    source_disk_type:
+      description: V(system) or V(data); null where check mode predicts it.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: data
+    source_region:
+      description: Of a copy, the region that it was copied from; else null.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: null
+    source_snapshot:
+      description: Of a copy, the id of the snapshot that it was copied from; else null.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: null
+    resource_group:
+      description: The id of its resource group; null without one.
+      returned: with O(provider=alibaba_ecs)
+      type: str
+      sample: null
+    copies:
+      description: The copies that O(copy_to_regions) asks for; empty when it asks for none.
+      returned: with O(provider=alibaba_ecs)
+      type: list
+      elements: dict
+      contains:
+        region:
+          description: The region of the copy.
+          returned: always
+          type: str
+          sample: ap-southeast-5
+        uid:
+          description: Its id; empty where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: s-k1a2b3c4d5e6f7g8h9i
+        status:
+          description: Its status in Alibaba Cloud's own word.
+          returned: always
+          type: str
+          sample: accomplished
 snapshots:
   description:
     - The snapshots that the filters let through, each as RV(snapshot).
@@ -394,7 +558,7 @@ error:
       type: str
       sample: Conflict
     code:
-      description: The provider's own code.
+      description: The provider's own code, as V(alreadyExists) or, on Alibaba Cloud, V(InvalidDiskId.NotFound).
       returned: always
       type: str
       sample: alreadyExists
@@ -426,10 +590,11 @@ steps:
       sample: left
 """
 
+from ..module_utils.backends.alibaba_ecs import registry as alibaba_ecs
 from ..module_utils.backends.gce import registry as gce
 from ..module_utils.core.runner import run
 
-BACKENDS = {"gce": gce.SNAPSHOT}
+BACKENDS = {"alibaba_ecs": alibaba_ecs.SNAPSHOT, "gce": gce.SNAPSHOT}
 
 
 def main() -> None:

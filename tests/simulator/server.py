@@ -30,11 +30,13 @@ HOST = "127.0.0.1"
 CONTROL_TIMEOUT_S = 30
 # Requests that hang on purpose must not keep the server from stopping.
 SHUTDOWN_S = 0.2
+# Some SDKs put everything into the query, user data of 32 KiB too.
+LONGEST_LINE = 256 * 1024
 
 
 async def start(service: Service, port: int = 0) -> tuple[web.AppRunner, str]:
     """Starts a service on loopback; gives the runner, to be cleaned up, and the base URL. Port 0: the system chooses."""
-    runner = web.AppRunner(make_application(service), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(make_application(service), access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LONGEST_LINE)
     await runner.setup()
     site = web.TCPSite(runner, HOST, port)
     await site.start()

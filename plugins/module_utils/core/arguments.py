@@ -53,14 +53,19 @@ class Task:
 def argument_spec(providers: BackendOptions, default_provider: str | None) -> dict[str, Any]:
     """The specification of a module: the common options and, flat beside them, those of each provider that it has.
 
-    Raises ValueError when two providers declare one name differently: one option means one thing.
+    An option has the choices of all its providers; ``resolve`` refuses those that the task's provider does not have. Raises ValueError when two
+    providers declare one name differently in anything else: one option means one thing.
     """
     choice: dict[str, Any] = {"type": "str", "choices": sorted(providers)}
     choice.update({"default": default_provider} if default_provider else {"required": True})
     spec: dict[str, Any] = {"operation": {"type": "str", "required": True, "choices": list(OPERATIONS)}, "provider": choice}
     for options in (COMMON, *providers.values()):
         for name, option in options.items():
-            if spec.setdefault(name, option.as_spec()) != option.as_spec():
+            own = option.as_spec()
+            known = spec.setdefault(name, own)
+            if "choices" in known and "choices" in own:
+                own["choices"] = known["choices"] = list(dict.fromkeys([*known["choices"], *own["choices"]]))
+            if known != own:
                 raise ValueError(f"The option {name} is declared in two ways")
     return spec
 
@@ -88,7 +93,13 @@ def resolve(
     task = Task(resource, operation, provider, {name: params.get(name) for name in known}, check_mode)
     problems = [*_double_names(every, given), *_foreign(set_options - set(known), provider), *_without_effect(task, known, set_options)]
     task = _with_environment(task, known, environ)
-    problems += [*_out_of_bounds(task, known), *_mistyped(task, known), *_no_secrets(task, known), *_missing(task, known, selectors)]
+    problems += [
+        *_out_of_bounds(task, known),
+        *_not_offered(task, known),
+        *_mistyped(task, known),
+        *_no_secrets(task, known),
+        *_missing(task, known, selectors),
+    ]
     if problems:
         raise InvalidRequest(" ".join(problems))
     return task
@@ -160,6 +171,14 @@ def _out_of_bounds(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
             continue
         bounds = f"between {least} and {most}" if least is not None and most is not None else f"at least {least}" if most is None else f"at most {most}"
         yield f"{name} must be {bounds}, not {value}."
+
+
+def _not_offered(task: Task, known: Mapping[str, Option]) -> Iterable[str]:
+    """A problem for each choice that only other providers have."""
+    for name, option in known.items():
+        choices, value = option.spec.get("choices"), task[name]
+        if choices and isinstance(value, str) and value not in choices:
+            yield f"{name}: provider {task.provider} does not have {value}. Choose one of: {', '.join(choices)}."
 
 
 def _mistyped(task: Task, known: Mapping[str, Option]) -> Iterable[str]:

@@ -60,13 +60,14 @@ class Gate:
             self._until_shown(changes[0].what, shows)
 
     def begin_all(self, changes: Sequence[Change]) -> list[Work]:
-        """Send changes of different things at once. What is accepted is waited for even when another one is refused; then the refusal is raised."""
+        """Send changes of different things at once. What is accepted is waited for even when another one is refused; then that is raised."""
         outcomes: list[Work | RecoveryError] = at_once(*[partial(self._tried, change) for change in changes])
         refusals = [outcome for outcome in outcomes if isinstance(outcome, RecoveryError)]
         begun = [outcome for outcome in outcomes if not isinstance(outcome, RecoveryError)]
         if refusals:
             self._settle(begun)
-            raise refusals[0]
+            # One that may have been carried out must not hide behind one that was not.
+            raise next((error for error in refusals if isinstance(error, OutcomeUnknown)), refusals[0])
         return begun
 
     def _tried(self, change: Change) -> Work | RecoveryError:

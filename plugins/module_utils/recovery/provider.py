@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What recovery asks of a provider.
 
-A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``, ``capture``: no request), and how one
+A provider answers three kinds of question: what is there (reads), what a thing would be (``planned``: no request), and how one
 thing is changed (a ``Change``: a value that has not been sent). Only ``gate.py`` sends changes.
 """
 
@@ -210,6 +210,8 @@ class Points(Protocol):
 
     # The provider's own words for the status of a recovery point.
     STATUSES: ClassVar[Collection[str]]
+    # The methods by which one recovery point holds all disks of a VM.
+    WHOLE: ClassVar[Collection[str]]
 
     def sets(self, vm: str | None, *, anywhere: bool = False) -> list[BackupSet]:
         """The backups of one VM, or of all, in the place or anywhere; complete or not, in no order.

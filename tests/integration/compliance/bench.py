@@ -31,7 +31,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model
     in_order,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.naming import derived_name
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import BackupSet, RecoveryPoint
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import BuildChanges, Change, Provider, Saving
 
 MOMENT, LATER = "20260101-000000", "20260102-000000"
@@ -45,11 +45,14 @@ class Bench(Protocol):
     no method: it is done with a second ``provider``.
     """
 
-    # The VM, a text in its configuration that is a secret, the choices of the option ``method`` of backups, and a second place.
+    # The VM, a text in its configuration that is a secret, the choices of the option ``method`` of backups, and a second place; whether a
+    # recovery point can be restored in that; whether recovery points of one moment are made and deleted together.
     VM: ClassVar[str]
     SECRET: ClassVar[str]
     METHODS: ClassVar[Sequence[str]]
     OTHER_PLACE: ClassVar[str]
+    TRAVELS: ClassVar[bool]
+    TOGETHER: ClassVar[bool]
 
     @classmethod
     def running(cls) -> AbstractContextManager[Callable[[], Bench]]:
@@ -221,13 +224,18 @@ class Case:
         self.make_points(self.saving(method, moment, **options))
         return self.found(moment)
 
+    def delete(self, members: Sequence[RecoveryPoint]) -> None:
+        """Delete recovery points; where they go together, the first takes the others along."""
+        there = [self.provider.points.get(member) for member in members]
+        self.do(*[self.provider.points.delete(point) for point in there[: 1 if self.bench.TOGETHER else None] if point])
+
     def found(self, moment: str = MOMENT) -> BackupSet:
         (found,) = [one for one in self.provider.points.sets(self.bench.VM) if one.moment == moment]
         return found
 
     # --- new disks
 
-    def planned(self, backup: BackupSet, device: str = "", name: str = "", model: Document | None = None) -> Planned:
+    def planned(self, backup: BackupSet, device: str = "", name: str = "", model: Document | None = None, strategy: Strategy = Strategy.IN_PLACE) -> Planned:
         """The new disk of a device (a data disk), as a restore of the VM would make it."""
         provider, machine = self.provider, self.another().vm
         before = machine.device(device) or self.another().data
@@ -239,7 +247,7 @@ class Case:
             marks.PLACE: provider.place,
             marks.DEVICE: provider.marks.value(before.device),
             marks.BACKUP: backup.moment,
-            marks.STRATEGY: "in_place",
+            marks.STRATEGY: strategy.value,
             marks.PARTS: "1",
         }
         name = name or derived_name(f"{machine.name}-{before.device}", f"{provider.scope}/{RESTORE}")
@@ -260,7 +268,7 @@ class Case:
 
     def devices(self, backup: BackupSet) -> tuple[Device, ...]:
         """All devices of the VM with their new disks, as a route knows them."""
-        return in_order([Device(one, self.planned(backup, one.device)) for one in self.vm.attached])
+        return in_order([Device(one, self.planned(backup, one.device, strategy=Strategy.REPLACE)) for one in self.vm.attached])
 
     # --- the machine made anew
 
@@ -275,6 +283,16 @@ class Case:
         for change in self.provider.machines.securing(before):
             self.do(change)
         self.do(self.provider.machines.remove(self.vm))
+        assert self.provider.machines.get(before.name) is None
+        return before, document
+
+    def put_away(self) -> tuple[Machine, Document]:
+        """Let the VM make way as for its replacement; gives what it was."""
+        self.stop()
+        before, document = self.vm, self.document()
+        for change in self.provider.machines.securing(before):
+            self.do(change)
+        self.do(self.provider.machines.make_way(self.vm))
         assert self.provider.machines.get(before.name) is None
         return before, document
 

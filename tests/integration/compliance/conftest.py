@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from .alibaba_ecs import AlibabaBench, AlibabaGroupBench
 from .bench import Bench, Case
 from .gce import GceBench
 from .memory import LooseMemoryBench, MemoryBench
 
 # Every provider, and the cloud in memory that the engine itself is tested on, with and without compare-and-swap.
-BENCHES: Mapping[str, type[Bench]] = {"memory": MemoryBench, "loose": LooseMemoryBench, "gce": GceBench}
+BENCHES: Mapping[str, type[Bench]] = {
+    "memory": MemoryBench,
+    "loose": LooseMemoryBench,
+    "gce": GceBench,
+    "alibaba_ecs": AlibabaBench,
+    "alibaba_groups": AlibabaGroupBench,
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -31,6 +31,8 @@ class GceBench:
     SECRET: ClassVar[str] = "systemctl start web"
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE, MACHINE_IMAGE)
     OTHER_PLACE: ClassVar[str] = vm_bench.OTHER_ZONE
+    TRAVELS: ClassVar[bool] = True
+    TOGETHER: ClassVar[bool] = False
 
     @classmethod
     @contextmanager

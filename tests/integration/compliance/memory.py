@@ -12,34 +12,18 @@ from typing import Any, ClassVar
 
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.arguments import Task
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Marked
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import IMAGE, MACHINE_IMAGE, SNAPSHOT, RecoveryPoint
-from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import Change, Provider, Work
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import Provider
 
 from tests.unit.plugins.module_utils.recovery import bench
 from tests.unit.plugins.module_utils.recovery.cloud import CHANGE, SLOW_S, Event, Fault, Process, Slow
-from tests.unit.plugins.module_utils.recovery.memory import Memory, MemoryMarks
+from tests.unit.plugins.module_utils.recovery.memory import LooseMarks, Memory
 
 from .bench import Bench
 
 _HELD_S = 3600
 _MANY = 1000
-
-
-class LooseMarks(MemoryMarks):
-    """Marks that anybody writes at any time: the last one wins."""
-
-    RULES = replace(MemoryMarks.RULES, compare_and_swap=False)
-
-    def _write(self, seen: Marked, changes: marks.Changes, *, tags: bool, bookkeeping: bool) -> Change:
-        write = super()._write
-
-        def send() -> Work:
-            there = self._cloud.things.get(seen.ref)
-            return write(replace(seen, version=there.version if there else ""), changes, tags=tags, bookkeeping=bookkeeping).send()
-
-        return replace(write(seen, changes, tags=tags, bookkeeping=bookkeeping), send=send)
 
 
 class MemoryBench:
@@ -49,6 +33,8 @@ class MemoryBench:
     SECRET: ClassVar[str] = bench.PASSWORD
     METHODS: ClassVar[Sequence[str]] = (SNAPSHOT, IMAGE, MACHINE_IMAGE)
     OTHER_PLACE: ClassVar[str] = bench.THERE
+    TRAVELS: ClassVar[bool] = True
+    TOGETHER: ClassVar[bool] = False
 
     @classmethod
     @contextmanager

@@ -169,6 +169,8 @@ def test_protected_machine_says_so_and_is_not_deleted(case: Case) -> None:
 
 
 def test_deletion_of_a_machine_that_is_gone_takes_no_other_of_its_name(case: Case) -> None:
+    if case.provider.machines.KEEPS_REPLACED:
+        pytest.skip("no machine can be built on disks of one that is gone")
     before, document = case.remove_all_but_disks()
     assert isinstance(case.refusal(case.provider.machines.remove(before)), NotFound)
     case.build(before, document, {})
@@ -180,7 +182,7 @@ def test_deletion_of_a_machine_that_is_gone_takes_no_other_of_its_name(case: Cas
 
 
 def test_machine_built_from_its_manifest_has_no_differences(case: Case) -> None:
-    before, document = case.remove_all_but_disks()
+    before, document = case.put_away()
     request = case.build(before, json.loads(json.dumps(document)), {marks.LOCK: "abc-r-1"})
     machine = case.vm
     assert case.provider.machines.differences(machine, request) == []
@@ -194,7 +196,9 @@ def test_machine_built_from_its_manifest_has_no_differences(case: Case) -> None:
 
 
 def test_machine_is_never_seen_without_the_marks_it_is_built_with(case: Case) -> None:
-    before, document = case.remove_all_but_disks()
+    if case.provider.machines.KEEPS_REPLACED:
+        pytest.skip("it comes back by several requests, which are waited for one by one")
+    before, document = case.put_away()
     case.bench.hold()
     work = case.provider.machines.build(before.name, case.request(document, before.attached), {marks.LOCK: "abc-r-1"}).send()
     seen = case.another().provider.machines.get(before.name)
@@ -205,7 +209,7 @@ def test_machine_is_never_seen_without_the_marks_it_is_built_with(case: Case) ->
 
 
 def test_machine_is_not_built_twice(case: Case) -> None:
-    before, document = case.remove_all_but_disks()
+    before, document = case.put_away()
     build = case.provider.machines.build(before.name, case.request(document, before.attached), {})
     case.do(build)
     uid = case.vm.uid
@@ -218,8 +222,8 @@ def test_machine_can_be_built_on_new_disks_in_their_order(case: Case) -> None:
     backup = case.save()
     devices = case.devices(backup)
     case.do(*[case.provider.disks.create(device.new, {}) for device in devices if not device.new.made_with_machine])
-    before, document = case.remove_all_but_disks()
-    known = [device.before.of(case.made(device.new).ref) for device in in_order([*devices]) if not device.new.made_with_machine]
+    before, document = case.put_away()
+    known = [device.before.of(device.new.ref or case.made(device.new).ref) for device in in_order([*devices])]
     case.do(case.provider.machines.build(before.name, case.request(document, known), {}))
     assert [(one.device, one.boot, one.kept) for one in case.vm.attached] == [(one.device, one.boot, one.kept) for one in before.attached]
     assert not case.vm.disks & before.disks

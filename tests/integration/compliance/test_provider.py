@@ -22,7 +22,7 @@ from .bench import Case
 def test_provider_is_of_the_place_that_the_task_says(case: Case) -> None:
     provider, task = case.provider, case.bench.task("restore")
     assert provider.place == task[provider.PLACE]
-    assert provider.NEW_PLACE in task.options
+    assert (provider.NEW_PLACE in task.options) is case.bench.TRAVELS
     assert task.provider == provider.NAME
     assert provider.scope
 

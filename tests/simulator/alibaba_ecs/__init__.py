@@ -18,8 +18,9 @@ An account comes into being with its first request. Its access key is `sim-ACCOU
         control.add_fault("operation", route="CreateImage", error={"code": "x"})        # ends as failed
         state = control.state()             # {snapshots: [{SnapshotId, ..., tags, digest}], disks, instances, ..., record, violations}
 
-The endpoint of ECS, VPC and STS is `simulator.url`; that of the metadata service `simulator.url/ACCOUNT` (paths below /latest). actions.py lists the control
-actions, options.py the settings, record.py what the record holds. `route` of a fault is the name of the Action.
+The endpoint of ECS, VPC and STS is `simulator.url`; that of the metadata service `simulator.url/ACCOUNT` (paths below /latest). `route` of a fault is the name
+of the Action, or `metadata`. actions.py lists the control actions, options.py the settings; record.py says what the record holds, watch.py what is told of an
+instance under watch. All state can also be made by the API itself: CreateVpc, CreateVSwitch, CreateSecurityGroup, RunInstances from a public image, ...
 """
 
 from __future__ import annotations

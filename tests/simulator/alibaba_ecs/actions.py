@@ -8,7 +8,8 @@ add_instance {name, region, zone, status, disks: [{DiskName, Size, Category, tex
 add_disk {region, zone, name, text, tags, fields}: gives {disk_id}. add_network {region, zone}: gives {vpc_id, vswitch_id, security_group_id}.
 guest_write {disk, offset, data | text}: writes base64 `data`, or `text`, as the guest would; gives {digest}.
 guest_read {disk, offset, length}: gives {data} in base64, and {text}. digest {id}: of a disk or snapshot; gives {digest}.
-keep {digests}: these bytes must stay on some disk or finished snapshot when a disk is rolled back; [] for no more.
+watch {instance, keep_digests, sets, given_up, lock}: see watch.py; `lock` false: nobody need hold one. give_up {ids}: they may go.
+unwatch {}: ends all watches. canonical {}: the account without what differs from run to run.
 add_key {id, secret, user, active}: one more access key. add_role {name, external_id, max_session_s, denied}: a role of RAM; gives {arn}.
 add_bucket {name, region}, add_object {bucket, object, size}, remove_object {bucket, object}: what OSS holds.
 take_address {vswitch, address}, free_address {vswitch, address}: a private address is somebody else's.
@@ -25,9 +26,11 @@ from typing import Any
 
 from ..messages import Refused
 from . import disks, seeds
+from .canonical import canonical
 from .credentials import Credentials, Key
 from .places import DEFAULT_REGION, REGIONS, region_of_zone, zones_of
 from .store import KINDS, Account, Item
+from .watch import watch
 
 Action = Callable[[Account, Mapping[str, Any], Credentials], Any]
 
@@ -75,7 +78,11 @@ def guest_write(account: Account, body: Mapping[str, Any], _keys: Credentials) -
         data = str(body["text"]).encode() if "text" in body else base64.b64decode(str(body.get("data", "")), validate=True)
     except binascii.Error as error:
         raise Refused(f"data is not base64: {error}") from error
-    disk.content = disk.content.written(int(body.get("offset", 0)), data)
+    before, disk.content = disk.content.digest, disk.content.written(int(body.get("offset", 0)), data)
+    for item in account.watches:
+        # The guest wrote: other bytes are to be kept from now on.
+        if item.digests.get(before) == disk.id:
+            item.digests[disk.content.digest] = item.digests.pop(before)
     return {"digest": disk.content.digest}
 
 
@@ -94,9 +101,26 @@ def digest(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dic
     return {"digest": item.content.digest}
 
 
-def keep(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
-    """Bytes that must stay somewhere."""
-    account.kept = set(body.get("digests", []))
+def begin_watch(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
+    """Watches an instance."""
+    try:
+        made = watch(account, body)
+    except KeyError as error:
+        raise Refused(f"{error} is needed") from error
+    return {"disks": sorted(made.disks), "keep_digests": sorted(made.digests)}
+
+
+def end_watch(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
+    """Watches no longer."""
+    account.watches.clear()
+    account.violations.clear()
+    return {}
+
+
+def give_up(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
+    """Lets things go."""
+    for item in account.watches:
+        item.given_up |= set(body.get("ids", []))
     return {}
 
 
@@ -162,6 +186,13 @@ def show_record(account: Account, body: Mapping[str, Any], _keys: Credentials) -
     return [entry for entry in account.record if entry["n"] > int(body.get("since", 0))]
 
 
+def show_violations(account: Account, body: Mapping[str, Any], _keys: Credentials) -> list[dict[str, Any]]:
+    """The violations."""
+    for item in account.watches:
+        item.check()
+    return list(account.violations)
+
+
 def forget(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
     """Empties record and violations."""
     account.record.clear()
@@ -176,7 +207,10 @@ ACTIONS: dict[str, Action] = {
     "guest_write": guest_write,
     "guest_read": guest_read,
     "digest": digest,
-    "keep": keep,
+    "watch": begin_watch,
+    "unwatch": end_watch,
+    "give_up": give_up,
+    "canonical": lambda account, body, keys: canonical(account),
     "add_key": add_key,
     "add_role": add_role,
     "add_bucket": add_bucket,
@@ -187,6 +221,6 @@ ACTIONS: dict[str, Action] = {
     "set_fields": set_fields,
     "remove": remove,
     "record": show_record,
-    "violations": lambda account, body, keys: list(account.violations),
+    "violations": show_violations,
     "forget": forget,
 }

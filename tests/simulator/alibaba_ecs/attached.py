@@ -23,6 +23,7 @@ def attach(ctx: Context) -> dict[str, Any]:
     _check_instance(instance)
     if "financial" in locks_of(instance):
         raise ApiError("InstanceExpiredOrInArrears", "The instance is expired or in arrears.")
+    ctx.require_key(disk)
     shared = disk.data["MultiAttach"] == "Enabled"
     if disks.attached_to(disk, instance.id) or (disk.data["Status"] == "In_use" and not shared):
         raise ApiError("InvalidDisk.InUse", "The specified disk has been occupied.")
@@ -96,6 +97,9 @@ def detach(ctx: Context) -> dict[str, Any]:
         raise ApiError("IncorrectInstanceStatus", status=403)
     if is_system and ctx.account.find("images", disk.data["ImageId"]) is None and not disk.data["ImageId"].endswith(".vhd"):
         raise ApiError("InvalidDiskId.OperationNotSupported", "The image of the instance is gone.")
+    most = int(ctx.setting("most_detaching"))
+    if most and sum(item.data["Status"] == "Detaching" for item in disks.of_instance(ctx.account, instance.id)) >= most:
+        raise ApiError("DisksDetachingOnEcsExceeded", "Too many disks of the instance are being detached.", 400)
     disk.data["Status"] = "Detaching"
 
     def done() -> None:

@@ -117,6 +117,11 @@ class Context:
         else:
             self.after(seconds, end)
 
+    def delete(self, item: Item, gone: Later | None = None) -> None:
+        """Removes an item, or calls `gone` in its place: at once, unless `operation_s_of` has a duration for the action."""
+        seconds = draw_seconds(self.setting("operation_s_of").get(self.action, 0), self.world.random)
+        self.later(item, gone or (lambda: self.account.remove(item)), lambda: None, seconds)
+
     def after(self, seconds: float, action: Later) -> None:
         """Calls something so many seconds from now; whatever that plans counts from then."""
 
@@ -133,6 +138,19 @@ class Context:
         """Raises ApiError where nothing starts."""
         if {zone, f"{zone}/{instance_type}"} & set(self.setting("no_stock")):
             raise ApiError("OperationDenied.NoStock", "The requested resource is sold out in the specified zone.", 403)
+
+    def require_key(self, *items: Item) -> None:
+        """Raises ApiError when the KMS key of an encrypted disk or snapshot is disabled."""
+        disabled = set(self.setting("disabled_keys"))
+        if any(item.data.get("Encrypted") and item.data.get("KMSKeyId") in disabled for item in items):
+            raise ApiError("InvalidParameter.KMSKeyId.CMKNotEnabled", "The CMK needs to be enabled.", 403)
+
+    def require_role(self, name: str) -> None:
+        """Raises ApiError when an instance cannot be given a role."""
+        if name not in self.account.roles:
+            raise ApiError("InvalidRamRole.NotFound", "The specified RamRole does not exist.")
+        if "ram:PassRole" in self.setting("denied_actions"):
+            raise ApiError("InvalidUser.PassRoleForbidden", "The RAM user does not have the privilege to pass a role.")
 
     def dry_run(self) -> None:
         """Ends a request that only asks whether it would succeed."""

@@ -11,7 +11,6 @@ user of it. `add_key` registers others.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,12 +18,14 @@ from typing import Any
 from ..clock import Clock
 from ..settings import Settings
 from .errors import ApiError, missing
-from .signature import sign, string_to_sign
+from .signature import NEWER, Signed
 
 PREFIX, SECRET_PREFIX = "sim-", "secret-"
 MOST_SKEW_S = 15 * 60
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
-FOR_EVERY_CALL = ("AccessKeyId", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp", "Signature", "Action", "Version")
+OF_SIGNATURE = ("Signature", "SignatureMethod", "SignatureVersion")
+METHODS = (("HMAC-SHA1", "1.0"), (NEWER, "3"))
+FOR_EVERY_CALL = ("AccessKeyId", "SignatureNonce", "Timestamp", "Action", "Version")
 
 
 @dataclass
@@ -78,22 +79,14 @@ class Credentials:
         elif key is not None:
             self.add(Key(key.id, key.secret, key.account, key.arn, False))
 
-    def check(self, method: str, parameters: Mapping[str, str]) -> Key:
+    def check(self, signed: Signed) -> Key:
         """The key of a call. Raises ApiError."""
+        parameters = signed.parameters
+        if any(not parameters.get(name) for name in OF_SIGNATURE) or (parameters["SignatureMethod"], parameters["SignatureVersion"]) not in METHODS:
+            raise ApiError("IncompleteSignature", "The request signature does not conform to Aliyun standards.", 400)
         for name in FOR_EVERY_CALL:
             if not parameters.get(name):
-                raise (
-                    ApiError("IncompleteSignature", f"The request signature does not conform to Aliyun standards: {name} is missing", 400)
-                    if name
-                    in (
-                        "Signature",
-                        "SignatureMethod",
-                        "SignatureVersion",
-                    )
-                    else missing(name)
-                )
-        if parameters["SignatureMethod"] != "HMAC-SHA1" or parameters["SignatureVersion"] != "1.0":
-            raise ApiError("IncompleteSignature", "The request signature does not conform to Aliyun standards.", 400)
+                raise missing(name)
         key = self.key(parameters["AccessKeyId"])
         if key is None:
             raise ApiError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
@@ -101,9 +94,8 @@ class Credentials:
             raise ApiError("InvalidAccessKeyId.Inactive", "Specified access key is disabled.", 400)
         self._check_age(parameters["Timestamp"], key.account)
         self._check_token(key, parameters.get("SecurityToken"))
-        text = string_to_sign(method, parameters)
-        if parameters["Signature"] != sign(key.secret, text):
-            message = f"Specified signature is not matched with our calculation. server string to sign is:{text}"
+        if not signed.is_by(key.secret):
+            message = f"Specified signature is not matched with our calculation. server string to sign is:{signed.text}"
             raise ApiError("SignatureDoesNotMatch", message, 400)
         nonces = self._nonces.setdefault(key.account, set())
         if parameters["SignatureNonce"] in nonces:

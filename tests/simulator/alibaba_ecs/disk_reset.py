@@ -30,6 +30,7 @@ def _check(ctx: Context, disk: Item, snapshot: Item) -> None:
     if not snapshot.data["Available"]:
         raise ApiError("InvalidSnapshotId.NotReady", "The specified snapshot is not ready.")
     _check_disk(ctx, disk)
+    ctx.require_key(disk, snapshot)
     if unfinished_of(ctx.account, disk.id):
         raise ApiError("IncorrectDiskStatus.HasUnfinishedSnapshot", "A snapshot of the disk is in creation.")
 
@@ -67,7 +68,6 @@ def _begin(ctx: Context, disk: Item, snapshot: Item) -> None:
         ctx.later(disk, done, failed)
 
     def done() -> None:
-        record.rewritten(ctx.account, disk, content)
         disk.content = content
         failed()
 
@@ -117,7 +117,6 @@ def reinit(ctx: Context) -> dict[str, Any]:
     disk.data["Status"], disk.hidden["resetting"] = "ReIniting", "first"
 
     def done() -> None:
-        record.rewritten(ctx.account, disk, content)
         disk.content = content
         disk.hidden["resetting"] = None
         disk.data["Status"] = "In_use"

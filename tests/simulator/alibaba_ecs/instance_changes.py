@@ -85,8 +85,7 @@ def attach_role(ctx: Context) -> dict[str, Any]:
     role, ids = ctx.params.need("RamRoleName"), ctx.params.ids("InstanceIds") or []
     if not ids:
         raise ApiError("InvalidInstanceIds.Malformed", "InstanceIds is a JSON array with at least one id.", 400)
-    if role not in ctx.account.roles:
-        raise ApiError("InvalidRamRole.NotFound", "The specified RamRole does not exist.")
+    ctx.require_role(role)
     results, failed = [], 0
     for identity in ids:
         instance = ctx.account.find("instances", identity, ctx.region)

@@ -20,6 +20,11 @@ from .store import Account, Item
 TYPE = re.compile(r"ecs\.[a-z0-9-]+\.[a-z0-9.-]+")
 # vCPUs and GiB by size; every family has the same here.
 SIZES = {"small": (1, 2), "medium": (1, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (8, 32), "4xlarge": (16, 64), "8xlarge": (32, 128)}
+# What DescribeInstanceAttribute shows, which is less than DescribeInstances does.
+ATTRIBUTES = {"InstanceId", "InstanceName", "Description", "HostName", "Status", "RegionId", "ZoneId", "ImageId"}
+ATTRIBUTES |= {"InstanceType", "Cpu", "Memory", "SerialNumber", "InstanceNetworkType", "InstanceChargeType", "InternetChargeType", "InternetMaxBandwidthIn"}
+ATTRIBUTES |= {"InternetMaxBandwidthOut", "CreationTime", "ExpiredTime", "StoppedMode", "ClusterId", "VlanId", "CreditSpecification", "SecurityGroupIds"}
+ATTRIBUTES |= {"PublicIpAddress", "InnerIpAddress", "VpcAttributes", "EipAddress", "OperationLocks"}
 ADDRESSES = ("PrivateIpAddresses", "PublicIpAddresses", "EipAddresses")
 
 
@@ -160,21 +165,11 @@ def attribute(ctx: Context) -> dict[str, Any]:
     """DescribeInstanceAttribute."""
     instance = ctx.instance()
     shown = show(ctx, instance)
-    names = (
-        "NetworkInterfaces",
-        "Tags",
-        "HibernationOptions",
-        "EcsCapacityReservationAttr",
-        "CpuOptions",
-        "MetadataOptions",
-        "ImageOptions",
-        "InstanceTypeFamily",
-    )
-    return {
-        **{name: value for name, value in shown.items() if name not in names},
-        "EnableJumboFrame": instance.hidden["jumbo"],
-        "EnableNetworkEncryption": False,
-    }
+    known: dict[str, Any] = {name: value for name, value in shown.items() if name in ATTRIBUTES}
+    known["DedicatedHostAttribute"] = {name: shown["DedicatedHostAttribute"][name] for name in ("DedicatedHostId", "DedicatedHostName")}
+    # Here it is a word, and a boolean in DescribeInstances.
+    known["IoOptimized"] = "optimized" if shown["IoOptimized"] else "none"
+    return {**known, "EnableJumboFrame": instance.hidden["jumbo"], "EnableNetworkEncryption": False}
 
 
 def user_data(ctx: Context) -> dict[str, Any]:

@@ -109,7 +109,17 @@ def create(ctx: Context) -> dict[str, Any]:
     ctx.targets.append(interface.id)
     interface.data["Status"] = "Creating"
     ctx.later(interface, lambda: interface.data.update(Status="Available"), lambda: ctx.account.remove(interface))
-    return show(interface)
+    later = (
+        "InstanceId",
+        "CreationTime",
+        "DeleteOnRelease",
+        "NetworkInterfaceTrafficMode",
+        "QueueNumber",
+        "Attachment",
+        "AssociatedPublicIp",
+        "SourceDestCheck",
+    )
+    return {name: value for name, value in show(interface).items() if name not in later}
 
 
 def _assign(ctx: Context, interface: Item, vswitch: Item, addresses: list[str], count: int) -> list[str]:

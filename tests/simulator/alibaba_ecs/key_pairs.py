@@ -30,7 +30,7 @@ def _new(ctx: Context, body: str) -> Item:
         raise ApiError("InvalidPublicKeyBody.Malformed", "The specified PublicKeyBody is not valid.", 400)
     tags = checked_tags(ctx)
     identity = f"{ctx.region}/{name}"
-    if ctx.account.find("key_pairs", identity) is not None:
+    if ctx.account.find("key_pairs", identity) is not None or identity in ctx.account.burnt:
         raise ApiError("KeyPair.AlreadyExist", "The key pair already exist.", 400)
     if len(ctx.all("key_pairs")) >= ctx.quota("key_pairs"):
         raise ApiError("QuotaExceed.KeyPair", "The key pair quota exceeds.", 403)
@@ -85,6 +85,8 @@ def delete(ctx: Context) -> dict[str, Any]:
         pair = ctx.account.find("key_pairs", f"{ctx.region}/{name}")
         if pair is not None:
             ctx.account.remove(pair)
+            if pair.hidden.get("bound") and ctx.setting("bound_names_stay_taken"):
+                ctx.account.burnt.add(pair.id)
     return {}
 
 

@@ -34,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "failed_tokens_stick": False,
     # Whether values and names of parameters are checked; contract violations are then refused.
     "check_parameters": True,
+    # Whether answers are checked against the published description, where it is at hand; violations are a 500.
+    "check_answers": False,
+    # A request line of more bytes is answered with 414, as a proxy or gateway may do; 0: any length.
+    "longest_url": 0,
     # The server's clock is off by so many seconds for the age of a Timestamp: either way, as a number or "-900".
     "clock_skew": "0",
     # The life of STS credentials at most, and of those of the metadata service.
@@ -42,12 +46,18 @@ DEFAULTS: dict[str, Any] = {
     # Whether the metadata service wants a token; the role that its instance has ("" for none).
     "metadata_token_required": False,
     "metadata_role": "sim-ecs-role",
-    # ECS actions that RAM forbids ("ecs:ResetDisk").
+    # Actions that RAM forbids ("ecs:ResetDisk", "vpc:AssociateEipAddress", "ram:PassRole").
     "denied_actions": [],
+    # Ids of KMS keys that are disabled.
+    "disabled_keys": [],
+    # So many disks of one instance may be detaching at once; 0: any number.
+    "most_detaching": 0,
     # Zones, or "zone/type", where nothing starts.
     "no_stock": [],
     # Limits other than the documented ones.
     "quotas": {},
+    # The name of a deleted key pair that an instance was made with cannot be used again, as an older page says.
+    "bound_names_stay_taken": True,
     # StoppedMode of a StopInstance that names none.
     "default_stopped_mode": "KeepCharging",
     # True: a private address that becomes free is somebody else's at once.

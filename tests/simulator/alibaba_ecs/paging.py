@@ -27,20 +27,23 @@ def page(
     """(what one page shows, the fields of the answer that say where it is). The total is worth nothing when pages go by token, as documented."""
     cap = min(most, int(ctx.setting("page_size")) or most)
     asked = ctx.params
+    asked.number("PageNumber")
+    asked.number("PageSize")
     if not tokens or asked.text("PageNumber") or asked.text("PageSize"):
         return _by_number(ctx, items, show, most, cap)
     size = asked.number("MaxResults", default) or default
     size = max(1, min(size if size >= 1 else default, cap))
     offset, empty = _read(asked.text("NextToken"), ctx.action)
+    total = 0 if asked.text("NextToken") or asked.text("MaxResults") else len(items)
     if empty < int(ctx.setting("empty_pages")) and offset < len(items):
-        return [], {"NextToken": _write(offset, empty + 1, ctx.action), "TotalCount": 0, "PageNumber": 0, "PageSize": 0}
+        return [], {"NextToken": _write(offset, empty + 1, ctx.action), "TotalCount": total, "PageNumber": 0, "PageSize": 0}
     end = offset + size
     token = _write(end, 0, ctx.action) if end < len(items) else ""
-    return [show(item) for item in items[offset:end]], {"NextToken": token, "TotalCount": 0, "PageNumber": 0, "PageSize": 0}
+    return [show(item) for item in items[offset:end]], {"NextToken": token, "TotalCount": total, "PageNumber": 0, "PageSize": 0}
 
 
 def _by_number(ctx: Context, items: Sequence[Item], show: Callable[[Item], Any], most: int, cap: int) -> tuple[list[Any], dict[str, Any]]:
-    number, size = ctx.params.number("PageNumber", 1) or 1, ctx.params.number("PageSize", DEFAULT) or DEFAULT
+    number, size = int(ctx.params.text("PageNumber") or 1), int(ctx.params.text("PageSize") or DEFAULT)
     if number < 1:
         raise invalid("PageNumber", number, "It begins at 1.")
     if not 1 <= size <= most:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from .errors import ApiError, invalid, missing
+from .errors import invalid, missing
 
 # They belong to the protocol and to no action.
 COMMON = {"Action", "Version", "Format", "AccessKeyId", "Signature", "SignatureMethod", "SignatureType", "SignatureVersion", "SignatureNonce", "Timestamp"}
@@ -93,9 +93,3 @@ class Params:
     def fingerprint(self) -> dict[str, Any]:
         """What two requests with one token must have in common."""
         return {name: value for name, value in self.all.items() if name not in COMMON - {"RegionId"} and name != "ClientToken"}
-
-
-def only_one(given: Mapping[str, Any], code: str, message: str) -> None:
-    """Raises when not exactly one of the values is given."""
-    if sum(bool(value) for value in given.values()) != 1:
-        raise ApiError(code, message)

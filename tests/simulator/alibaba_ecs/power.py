@@ -24,6 +24,13 @@ def _check_locks(instance: Item, reasons: tuple[str, ...] = ("security", "financ
         raise ApiError("InstanceExpiredOrInArrears", "The instance is expired or in arrears.")
 
 
+def _note_snapshots(ctx: Context, instance: Item, what: str) -> None:
+    """Accepted, and yet advised against: power that changes while a snapshot is in creation."""
+    for item in disks.of_instance(ctx.account, instance.id):
+        if unfinished_of(ctx.account, item.id):
+            record.violate(ctx.account, "power_in_snapshot", f"{instance.id} was {what} while a snapshot of {item.id} was in creation", instance.id)
+
+
 def start(ctx: Context) -> dict[str, Any]:
     """StartInstance."""
     instance = ctx.instance()
@@ -38,6 +45,7 @@ def start(ctx: Context) -> dict[str, Any]:
     if instance.data["StoppedMode"] == "StopCharging":
         ctx.require_stock(instance.data["ZoneId"], instance.data["InstanceType"])
     ctx.dry_run()
+    _note_snapshots(ctx, instance, "started")
     instance.data.update(Status="Starting", StoppedMode="Not-applicable", StartTime=ctx.stamp(seconds=False))
     instance.hidden.update(address_changed=False, restarted=True)
     for item in own:
@@ -57,10 +65,9 @@ def stop(ctx: Context) -> dict[str, Any]:
         raise ApiError("IncorrectInstanceStatus", status=403)
     if instance.data["LocalStorageAmount"] and not ctx.params.flag("ConfirmStop"):
         raise ApiError("InstanceType.ParameterMismatch", "An instance with local disks needs ConfirmStop.", 403)
+    ctx.require_key(*disks.of_instance(ctx.account, instance.id))
     ctx.dry_run()
-    for item in disks.of_instance(ctx.account, instance.id):
-        if unfinished_of(ctx.account, item.id):
-            record.violate(ctx.account, "stopped_in_snapshot", f"{instance.id} was stopped while a snapshot of {item.id} was in creation", instance.id)
+    _note_snapshots(ctx, instance, "stopped")
     instance.data["Status"] = "Stopping"
 
     def done() -> None:
@@ -96,10 +103,18 @@ def delete(ctx: Context) -> dict[str, Any]:
     if instance.data["Status"] != "Stopped" and not (ctx.params.flag("Force") and instance.data["Status"] in ("Running", "Starting", "Stopping")):
         raise ApiError("IncorrectInstanceStatus", status=403)
     ctx.dry_run()
+    # Named one by one, because the request does not name them.
+    ctx.targets += [item.id for item in disks.of_instance(ctx.account, instance.id)]
+    if instance.data["Status"] == "Running":
+        instance.data["Status"] = "Stopping"
+    ctx.delete(instance, lambda: _remove(ctx, instance))
+    return {}
+
+
+def _remove(ctx: Context, instance: Item) -> None:
+    """The instance goes, and with it what says so; under a security lock all disks do."""
     all_go = "security" in locks_of(instance)
     for disk in disks.of_instance(ctx.account, instance.id):
-        # Named one by one, because the request does not name them.
-        ctx.targets.append(disk.id)
         if disk.data["DeleteWithInstance"] or all_go:
             disks.remove(ctx.account, disk)
         else:
@@ -113,7 +128,6 @@ def delete(ctx: Context) -> dict[str, Any]:
         if eip.data["InstanceId"] == instance.id:
             eip.data.update(Status="Available", InstanceId="", InstanceType="", PrivateIpAddress="")
     ctx.account.remove(instance)
-    return {}
 
 
 def replace_system_disk(ctx: Context) -> dict[str, Any]:
@@ -143,7 +157,6 @@ def replace_system_disk(ctx: Context) -> dict[str, Any]:
     new = disks.new_disk(ctx.account, ctx.region, ctx.new_id("disks"), fields)
     new.tags, new.content = dict(old.tags), source.content if source else EMPTY
     new.hidden["first"] = new.content
-    record.rewritten(ctx.account, old, new.content)
     disks.remove(ctx.account, old)
     ctx.account.add(new)
     disks.attach(new, instance, "/dev/xvda", ctx.stamp())

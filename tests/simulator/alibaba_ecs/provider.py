@@ -10,43 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl
 
 from ..clock import Agenda, Clock
 from ..messages import Answer, Call, Match, Refused
 from ..request_log import short_digest
 from ..settings import Settings
-from . import (
-    actions,
-    attached,
-    commands,
-    disk_reset,
-    disks,
-    eips,
-    image_transfer,
-    images,
-    instance_changes,
-    instances,
-    interfaces,
-    key_pairs,
-    power,
-    record,
-    resource_tags,
-    run_instances,
-    seeds,
-    snapshot_copies,
-    snapshot_groups,
-    snapshot_locks,
-    snapshots,
-    state,
-    sts,
-    surroundings,
-    tokens,
-    vpc,
-)
+from . import actions, record, seeds, signature, state, tokens
+from .answer_contract import AnswerContract
 from .context import Context
 from .credentials import PREFIX, SECRET_PREFIX, Credentials
 from .errors import ApiError, error_answer, missing, new_request_id
+from .handlers import handler_of
 from .metadata import Metadata, account_of
 from .options import DEFAULTS, check_settings
 from .params import Params
@@ -54,24 +28,8 @@ from .places import DEFAULT_REGION, REGIONS
 from .rpc_contract import RpcContract
 from .store import Account, World
 
-ECS, VPC, STS = "2014-05-26", "2016-04-28", "2015-04-01"
-MODULES: list[Any] = [attached, commands, disk_reset, disks, eips, image_transfer, images, instance_changes, instances, interfaces, key_pairs, power]
-MODULES += [resource_tags, run_instances, snapshot_copies, snapshot_groups, snapshot_locks, snapshots, surroundings, vpc]
-HANDLERS: dict[str, Callable[[Context], dict[str, Any]]] = {name: handler for module in MODULES for name, handler in module.HANDLERS.items()}
-OF_VPC = {name for module in (eips, vpc) for name in module.HANDLERS} - {
-    "ConvertNatPublicIpToEip",
-    "CreateSecurityGroup",
-    "DeleteSecurityGroup",
-    "DescribeSecurityGroups",
-}
 READING = ("Describe", "List", "Get", "AssumeRole")
 SECRET = re.compile(r"Signature|SecurityToken|Password|UserData|AccessKeySecret")
-
-
-def parameters_of(call: Call) -> dict[str, str]:
-    """All parameters of query and form; empty ones count for the signature."""
-    pairs = parse_qsl(call.raw_query, keep_blank_values=True) + (call.form if call.body and (call.is_form or not call.headers.get("content-type")) else [])
-    return dict(pairs)
 
 
 class AlibabaEcs:
@@ -86,6 +44,7 @@ class AlibabaEcs:
         self.credentials = Credentials(clock, self.settings)
         self.metadata = Metadata(self.world, self.credentials)
         self._contract: RpcContract | None = None
+        self._answers: AnswerContract | None = None
 
     @cached_property
     def _fallback(self) -> RpcContract:
@@ -96,34 +55,44 @@ class AlibabaEcs:
         account = account_of(call)
         if account is not None:
             return Match("metadata", account)
-        given = parameters_of(call)
-        key = self.credentials.key(given.get("AccessKeyId", ""))
-        return Match(given.get("Action"), key.account if key else None, given, "rpc")
+        signed = signature.read(call)
+        key = self.credentials.key(signed.parameters.get("AccessKeyId", ""))
+        return Match(signed.parameters.get("Action"), key.account if key else None, signed.parameters, signed)
 
     def handle(self, call: Call, match: Match) -> Answer:
         """The signature, the action, permissions, the parameters, the token, then the handler."""
         self.world.agenda.run_due()
-        if match.target != "rpc":
+        signed = match.target
+        if not isinstance(signed, signature.Signed):
             return self.metadata.answer(call, str(match.scope))
+        longest = int(self.settings.get("longest_url", match.scope))
+        if longest and len(call.raw_path) + len(call.raw_query) > longest:
+            return Answer.of_text("<html><head><title>414 Request-URI Too Large</title></head></html>", 414, "text/html")
         given, request_id = match.params, new_request_id()
         try:
-            key = self.credentials.check(call.method, given)
+            key = self.credentials.check(signed)
         except ApiError as error:
             return error_answer(error.status, error.message, error.code, request_id)
         account = self.world.account(key.account)
-        region = given.get("RegionId") or DEFAULT_REGION
+        region = given.get("RegionId") or record.region_of(account, given) or DEFAULT_REGION
         ctx = Context(self.world, account, region, given["Action"], Params(given.items()), key, self.caller(call) or "", request_id, match.fault)
         account.lag.note()
         entry = self._entry(ctx) if self.is_mutating(call, match) else None
+        for watch in account.watches:
+            watch.before()
         answer, refusal = self._run(ctx, given["Version"])
         account.lag.note()
         status = refusal.status if refusal else 200
         if entry is not None:
             entry["targets"] = list(dict.fromkeys([*entry["targets"], *ctx.targets]))
+            for watch in account.watches if refusal is None else ():
+                watch.accepted(ctx.action, entry["targets"])
             record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)
-        return Answer.of_json({**(answer or {}), "RequestId": request_id})
+        whole = {**(answer or {}), "RequestId": request_id}
+        wrong = self._answers.check(given["Version"], ctx.action, whole) if self._answers and ctx.setting("check_answers") else []
+        return error_answer(500, "contract: " + "; ".join(wrong), "InternalError", request_id) if wrong else Answer.of_json(whole)
 
     def _entry(self, ctx: Context) -> dict[str, Any]:
         targets = record.named(ctx.account, ctx.params.all)
@@ -134,7 +103,7 @@ class AlibabaEcs:
     def _run(self, ctx: Context, version: str) -> tuple[dict[str, Any] | None, ApiError | None]:
         answer: dict[str, Any] | None = None
         try:
-            handler = self._handler(ctx, version)
+            handler = handler_of(ctx, version, self.credentials)
             if ctx.region not in REGIONS:
                 raise ApiError("InvalidRegionId.NotFound", "The specified RegionId does not exist.", 404)
             self._check(ctx, version)
@@ -153,20 +122,6 @@ class AlibabaEcs:
         tokens.remember(ctx, answer)
         return answer, None
 
-    def _handler(self, ctx: Context, version: str) -> Callable[[Context], dict[str, Any]]:
-        if version == STS:
-            handlers = {"AssumeRole": lambda asked: sts.assume(asked, self.credentials), "GetCallerIdentity": sts.identity}
-        elif version in (ECS, VPC):
-            handlers = {name: handler for name, handler in HANDLERS.items() if (name in OF_VPC) == (version == VPC)}
-        else:
-            raise ApiError("InvalidVersion", f"Specified parameter Version is not valid: {version}", 400)
-        if ctx.action not in handlers:
-            raise ApiError("InvalidAction.NotFound", f"Specified api is not found, please check your url and method: {ctx.action}", 404)
-        word = {STS: "sts", VPC: "vpc", ECS: "ecs"}[version]
-        if f"{word}:{ctx.action}" in ctx.setting("denied_actions"):
-            raise ApiError("Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.", 403)
-        return handlers[ctx.action]
-
     def _check(self, ctx: Context, version: str) -> None:
         if not ctx.setting("check_parameters"):
             return
@@ -178,12 +133,12 @@ class AlibabaEcs:
 
     def caller(self, call: Call) -> str | None:
         """A digest of the access key."""
-        identity = parameters_of(call).get("AccessKeyId")
+        identity = signature.read(call).parameters.get("AccessKeyId")
         return short_digest(identity) if identity else None
 
     def is_mutating(self, call: Call, match: Match) -> bool:
         """All but reading and asking for credentials."""
-        return match.target == "rpc" and not str(match.route or "Describe").startswith(READING)
+        return match.target is not None and not str(match.route or "Describe").startswith(READING)
 
     def log_body(self, call: Call) -> Any:
         """The form, without secrets."""
@@ -195,7 +150,7 @@ class AlibabaEcs:
 
     def reject_token(self, call: Call, scope: str | None) -> Answer:
         """The key is of no use any more."""
-        identity = parameters_of(call).get("AccessKeyId", "")
+        identity = signature.read(call).parameters.get("AccessKeyId", "")
         key = self.credentials.key(identity)
         self.credentials.revoke(identity)
         code = "InvalidSecurityToken.Expired" if key is not None and key.token else "InvalidAccessKeyId.Inactive"
@@ -203,12 +158,12 @@ class AlibabaEcs:
 
     def load_contracts(self, directory: str | None) -> str | None:
         """The published descriptions, where they are."""
-        self._contract = RpcContract.load(directory)
+        self._contract, self._answers = RpcContract.load(directory), AnswerContract.load(directory)
         return "alibaba_ecs.json" if self._contract else None
 
     def contract_violations(self, call: Call, match: Match) -> list[str]:
         """What the descriptions do not allow."""
-        if match.target != "rpc" or self._contract is None:
+        if match.target is None or self._contract is None:
             return []
         version, action = match.params.get("Version", ""), str(match.route)
         return self._contract.check(version, action, match.params)

@@ -17,8 +17,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..content import Content
-
 if TYPE_CHECKING:
     from .store import Account, Item
 
@@ -36,6 +34,11 @@ def named(account: Account, params: Mapping[str, str]) -> list[str]:
     tables = account.tables.values()
     texts = [part.strip('[]" ') for name, value in params.items() if name not in SECRET for part in value.split(",")]
     return [text for text in dict.fromkeys(texts) if text and any(text in table for table in tables)]
+
+
+def region_of(account: Account, params: Mapping[str, str]) -> str | None:
+    """The region of the first item that the parameters name, for a request that names no region; None when they name nothing."""
+    return next((item.region for identity in named(account, params) for table in account.tables.values() for item in [table.get(identity)] if item), None)
 
 
 def before(account: Account, targets: list[str]) -> dict[str, Any]:
@@ -65,15 +68,3 @@ def note(account: Account, entry: dict[str, Any]) -> None:
 def violate(account: Account, kind: str, message: str, instance: str) -> None:
     """Adds a violation."""
     account.violations.append({"kind": kind, "message": message, "instance": instance, "at_s": account.world.clock.now()})
-
-
-def rewritten(account: Account, disk: Item, after: Content) -> None:
-    """The bytes of a disk are about to be replaced: they must be somewhere else, too, unless nobody asked to keep them."""
-    digest = disk.content.digest
-    if digest not in account.kept or digest == after.digest:
-        return
-    holders = [
-        item for kind in ("disks", "snapshots") for item in account.all(kind) if item is not disk and item.data["Status"] not in ("failed", "progressing")
-    ]
-    if not any(item.content.digest == digest for item in holders):
-        violate(account, "bytes_lost", f"the bytes of {disk.id} ({digest[:12]}) are on no other disk or finished snapshot", disk.data["InstanceId"])

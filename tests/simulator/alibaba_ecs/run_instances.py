@@ -22,8 +22,8 @@ COPIED = ("DeploymentSetId", "ResourceGroupId", "HpcClusterId", "KeyPairName", "
 def run(ctx: Context) -> dict[str, Any]:
     """RunInstances. All checks come first, so that a dry run sees them."""
     asked = ctx.params
-    amount = asked.number("Amount", 1) or 1
-    if not 1 <= amount <= 100:
+    amount = asked.number("Amount", 1)
+    if amount is None or not 1 <= amount <= 100:
         raise ApiError("InvalidAmount", "Amount is 1 to 100.", 400)
     image = images.usable(ctx, asked.text("ImageId"))
     instance_type = asked.text("InstanceType") or ""
@@ -139,8 +139,8 @@ def _fields(ctx: Context, image: Item, zone: str, instance_type: str, vswitch: I
     fields: dict[str, Any] = {"ImageId": image.id, "ZoneId": zone, "InstanceType": instance_type}
     fields["VpcAttributes"] = {"VpcId": vswitch.data["VpcId"], "VSwitchId": vswitch.id}
     fields.update({name: asked.text(name) for name in COPIED if asked.text(name)})
-    if asked.text("KeyPairName") and ctx.account.find("key_pairs", f"{ctx.region}/{asked.text('KeyPairName')}") is None:
-        raise ApiError("InvalidKeyPairName.NotFound", "The specified KeyPairName does not exist.", 404)
+    if asked.text("KeyPairName"):
+        ctx.get("key_pairs", f"{ctx.region}/{asked.text('KeyPairName')}", "InvalidKeyPairName.NotFound", 404)
     if asked.text("InstanceName"):
         fields["InstanceName"] = check_name(asked.text("InstanceName"), "InvalidInstanceName.Malformed")
     if asked.text("HostName"):
@@ -164,6 +164,8 @@ def _fields(ctx: Context, image: Item, zone: str, instance_type: str, vswitch: I
         "CapacityReservationPreference": asked.text("PrivatePoolOptions.MatchCriteria") or "",
     }
     instances.check_user_data(asked.text("UserData"))
+    if asked.text("RamRoleName"):
+        ctx.require_role(str(asked.text("RamRoleName")))
     return fields
 
 
@@ -179,6 +181,9 @@ def _make(
     secondary: list[Item],
 ) -> Item:
     account, stamp = ctx.account, ctx.stamp()
+    pair = account.find("key_pairs", f"{ctx.region}/{fields.get('KeyPairName')}")
+    if pair is not None:
+        pair.hidden["bound"] = True
     instance = account.add(instances.new_instance(account, ctx.region, ctx.new_id("instances"), dict(fields)))
     instance.tags = dict(tags)
     instance.data.update(SecurityGroupIds={"SecurityGroupId": list(groups)}, StartTime=ctx.stamp(seconds=False))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import snapshots
+from . import snapshot_lists, snapshots
 from .context import Context
 from .errors import ApiError, missing
 from .names import check_description, check_name, checked_tags, has_tags, tag_list
@@ -111,7 +111,7 @@ def _show(ctx: Context, group: Item) -> dict[str, Any]:
     members = []
     for item in members_of(ctx, group):
         data = {key: item.data[key] for key in ("SnapshotId", "SourceDiskId", "SourceDiskType", "Available", "InstantAccess")}
-        data.update(Progress=snapshots.show(ctx, item)["Progress"], Tags=tag_list(item.tags, "Key", "Value"))
+        data.update(Progress=snapshot_lists.show(ctx, item)["Progress"], Tags=tag_list(item.tags, "Key", "Value"))
         members.append(data)
     # Here the tags are Key and Value, unlike those of snapshots.
     return {**group.data, "Tags": tag_list(group.tags, "Key", "Value"), "Snapshots": {"Snapshot": members}}

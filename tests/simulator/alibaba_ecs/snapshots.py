@@ -7,20 +7,17 @@
 from __future__ import annotations
 
 import zlib
-from datetime import datetime, timezone
 from typing import Any
 
 from . import snapshot_locks
 from .context import Context
 from .errors import ApiError
-from .names import check_description, check_name, check_retention, checked_tags, has_tags, tag_list
-from .paging import page
+from .names import check_description, check_name, check_retention, checked_tags
 from .store import Account, Item
 
 # Their snapshots can be used before they are accomplished, and only they go into consistent groups.
 ESSD = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_regional_disk_auto")
 DAY_S = 86400
-STATUSES = ("progressing", "accomplished", "failed", "all")
 SERVICE_TAG = "acs:ecs:createFrom"
 
 
@@ -91,6 +88,7 @@ def check_disk(ctx: Context, disk: Item) -> None:
             raise ApiError("InstanceLockedForSecurity", "The disk attached instance is locked due to security.")
         if instance.data["Status"] not in ("Running", "Stopped"):
             raise ApiError("IncorrectInstanceStatus", status=403)
+    ctx.require_key(disk)
     if unfinished_of(ctx.account, disk.id):
         raise ApiError("IncorrectDiskStatus.CreatingSnapshot", "A previous snapshot creation is in process.")
     made = [item for item in ctx.account.all("snapshots") if item.data["SourceDiskId"] == disk.id and item.data["SnapshotType"] == "user"]
@@ -161,68 +159,9 @@ def plan_end(account: Account, snapshot: Item) -> None:
         account.world.agenda.at(snapshot.hidden["created_s"] + snapshot.data["RetentionDays"] * DAY_S, end)
 
 
-def show(ctx: Context, snapshot: Item) -> dict[str, Any]:
-    """As DescribeSnapshots shows it."""
-    data = dict(snapshot.data)
-    if data["Status"] == "progressing":
-        data["Progress"] = f"{min(99, int(100 * (ctx.now() - snapshot.hidden['created_s']) / (ctx.duration_s() or 1)))}%"
-    return {**data, "Usage": usage(ctx.account, snapshot.id), "Tags": tag_list(snapshot.tags)}
-
-
 def images_of(account: Account, identity: str) -> list[Item]:
     """The images that hold a snapshot."""
     return [item for item in account.all("images") if any(part.get("SnapshotId") == identity for part in item.data["DiskDeviceMappings"]["DiskDeviceMapping"])]
-
-
-def usage(account: Account, identity: str) -> str:
-    """What was made from a snapshot."""
-    words = ["image"] if images_of(account, identity) else []
-    words += ["disk"] if any(item.data["SourceSnapshotId"] == identity for item in account.all("disks")) else []
-    return "_".join(words) or "none"
-
-
-def describe(ctx: Context) -> dict[str, Any]:
-    """DescribeSnapshots: all filters must fit; an unknown id is no error."""
-    ctx.dry_run()
-    asked, ids = ctx.params, ctx.params.ids("SnapshotIds")
-    status, disk_id, instance_id = asked.text("Status") or "all", asked.text("DiskId"), asked.text("InstanceId")
-    if status not in STATUSES:
-        raise ApiError("InvalidParameter", f"Status must be one of {', '.join(STATUSES)}", 400)
-    disks = {item.id for item in ctx.all("disks") if item.data["InstanceId"] == instance_id} if instance_id else None
-    plain = {"SnapshotName": "SnapshotName", "SnapshotLinkId": "SnapshotLinkId", "SourceDiskType": "SourceDiskType", "ResourceGroupId": "ResourceGroupId"}
-    found = []
-    for item in ctx.listed("snapshots"):
-        data = item.data
-        kind = "user" if data["SnapshotType"] == "user" else "auto"
-        if (
-            (ids is None or item.id in ids)
-            and status in ("all", data["Status"])
-            and disk_id in (None, data["SourceDiskId"])
-            and (disks is None or data["SourceDiskId"] in disks)
-            and (asked.text("SnapshotType") or "all").lower() in ("all", kind)
-            and (not asked.text("Usage") or asked.text("Usage") == usage(ctx.account, item.id))
-            and (not asked.text("Encrypted") or asked.flag("Encrypted") == data["Encrypted"])
-            and (asked.text("Category") or data["Category"]).lower() in ("all", data["Category"], "flash" if data["InstantAccess"] else "")
-            and all(not asked.text(name) or asked.text(name) == data.get(field) for name, field in plain.items())
-            and has_tags(item.tags, asked)
-            and _in_time(ctx, item)
-        ):
-            found.append(item)
-    # The newest first.
-    found.sort(key=lambda item: -float(item.hidden.get("created_s", 0)))
-    shown, where = page(ctx, found, lambda item: show(ctx, item))
-    return {"Snapshots": {"Snapshot": shown}, **where}
-
-
-def _in_time(ctx: Context, item: Item) -> bool:
-    for number in ("1", "2"):
-        key, value = ctx.params.text(f"Filter.{number}.Key"), ctx.params.text(f"Filter.{number}.Value")
-        if key and value:
-            moment = datetime.strptime(value, "%Y-%m-%dT%H:%MZ").replace(tzinfo=timezone.utc)
-            made = datetime.strptime(item.data["CreationTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-            if made < moment if key == "CreationStartTime" else made > moment:
-                return False
-    return True
 
 
 def modify(ctx: Context) -> dict[str, Any]:
@@ -258,7 +197,7 @@ def delete(ctx: Context) -> dict[str, Any]:
             return {}
         raise ApiError("InvalidSnapshotId.NotFound", "The specified SnapshotId is not found.")
     check_delete(ctx, snapshot, ctx.params.flag("Force"))
-    ctx.account.remove(snapshot)
+    ctx.delete(snapshot)
     return {}
 
 
@@ -276,7 +215,6 @@ def check_delete(ctx: Context, snapshot: Item, force: bool) -> None:
 
 HANDLERS = {
     "CreateSnapshot": create,
-    "DescribeSnapshots": describe,
     "ModifySnapshotAttribute": modify,
     "DeleteSnapshot": delete,
 }

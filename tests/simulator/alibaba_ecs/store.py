@@ -11,13 +11,16 @@ import itertools
 import random
 import string
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clock import Agenda, Clock
 from ..content import EMPTY, Content
 from ..settings import Settings
 from .lag import Lag
 from .places import REGIONS
+
+if TYPE_CHECKING:
+    from .watch import Watch
 
 # Kind, to how its ids begin.
 KINDS = {
@@ -71,8 +74,9 @@ class Account:
         self.record: list[dict[str, Any]] = []
         # What must never happen during a recovery; see record.py.
         self.violations: list[dict[str, Any]] = []
-        # Digests of bytes that must stay somewhere; see the action keep.
-        self.kept: set[str] = set()
+        self.watches: list[Watch] = []
+        # Names of key pairs, with their region, that nobody can have any more.
+        self.burnt: set[str] = set()
         # OSS: bucket to its region, (bucket, object) to its size in bytes. Roles of RAM by name.
         self.buckets: dict[str, str] = {}
         self.objects: dict[tuple[str, str], int] = {}

@@ -31,17 +31,19 @@ def assume(ctx: Context, credentials: Credentials) -> dict[str, Any]:
     external = asked.text("ExternalId")
     if external and not EXTERNAL_ID.fullmatch(external):
         raise ApiError("InvalidParameter.ExternalId", "The parameter ExternalId is wrongly formed.", 400)
-    if match[1] != ctx.account.number or match[2] not in ctx.account.roles:
+    # The role may be one of another account.
+    owner = next((account for account in ctx.world.accounts.values() if account.number == match[1] and match[2] in account.roles), None)
+    if owner is None:
         raise ApiError("EntityNotExist.Role", "The specified Role not exists.", 404)
-    role = ctx.account.roles[match[2]]
+    role = owner.roles[match[2]]
     most_s = int(role.get("max_session_s", MOST_S))
     seconds = asked.number("DurationSeconds", min(DEFAULT_S, most_s)) or DEFAULT_S
     if not LEAST_S <= seconds <= most_s:
         raise ApiError("InvalidParameter.DurationSeconds", f"The Min/Max value of DurationSeconds is {LEAST_S}/{most_s}.", 400)
     if role.get("denied") or (role.get("external_id") and role["external_id"] != external):
         raise ApiError("NoPermission", "You are not authorized to do this action. You should be authorized by RAM.", 403)
-    key = credentials.temporary(ctx.account.name, f"assumed-role/{match[2]}/{session}", min(seconds, float(ctx.setting("sts_lifetime_s"))))
-    user = {"Arn": f"acs:ram::{ctx.account.number}:role/{match[2]}/{session}", "AssumedRoleId": f"3{ctx.account.number}:{session}"}
+    key = credentials.temporary(owner.name, f"assumed-role/{match[2]}/{session}", min(seconds, float(ctx.setting("sts_lifetime_s"))))
+    user = {"Arn": f"acs:ram::{owner.number}:role/{match[2]}/{session}", "AssumedRoleId": f"3{owner.number}:{session}"}
     return {"Credentials": credentials.answer(key), "AssumedRoleUser": user}
 
 

@@ -22,6 +22,8 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.records import image_record
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.wire import Image
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.saved import snapshot_point
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.snapshots import AlibabaSnapshots
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.points import point_of
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.snapshots import GceSnapshots
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.px_backup import records
@@ -40,9 +42,16 @@ COLLECTION = "multicloud.recovery."
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
 TABLE = re.compile(r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", re.DOTALL)
-# The record of a resource of which nothing is known but its kind, where every provider gives the same details.
-DETAILED = {"snapshot": snapshot_record(GceSnapshots(mock.Mock(), cast(Any, {})), point_of(SNAPSHOT, gce_objects.snapshot({})))}
-DETAILED["image_convert"] = image_record("", Image({"ImageId": ""}))
+# The records of a resource of which nothing is known but its kind, by provider.
+DETAILED = {
+    "snapshot": {
+        "gce": snapshot_record(GceSnapshots(mock.Mock(), cast(Any, {})), point_of(SNAPSHOT, gce_objects.snapshot({}))),
+        "alibaba_ecs": snapshot_record(
+            AlibabaSnapshots(mock.Mock(region="", listed=lambda *_how: []), mock.Mock(operation="INSPECT_ONE")), snapshot_point("", {"SnapshotId": ""})
+        ),
+    },
+    "image_convert": {"alibaba_ecs": image_record("", Image({"ImageId": ""}))},
+}
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
 # The details of a VM's backup and restore.
 OF_VMS = {
@@ -56,9 +65,9 @@ ENVIRONMENT = {
     "PX_BACKUP_ORG_ID": "default",
     "GCP_PROJECT": "shop-production",
     "GCP_ZONE": "europe-west1-b",
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI-key",
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret-of-the-key",
     "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "key",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
 }
 # What only a failure of many carries.
 OF_MANY = {"errors"}
@@ -320,7 +329,12 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
 @pytest.mark.parametrize("module", sorted({*MODULES} & {*DETAILED}))
 def test_return_documents_exactly_the_keys_of_a_record(documented: dict[str, Any], module: str) -> None:
     for key in (resource(module), f"{resource(module)}s"):
-        assert keys_of(documented[module]["return"][key]) == set(DETAILED[module].as_result())
+        returned = documented[module]["return"][key]
+        assert keys_of(returned) == {name for record in DETAILED[module].values() for name in record.as_result()}
+        for provider, record in DETAILED[module].items():
+            # What only some providers give is said to be theirs.
+            others = {name for name, part in returned["contains"].items() if part["returned"] not in ("always", f"with O(provider={provider})")}
+            assert others == keys_of(returned) - set(record.as_result())
 
 
 @pytest.mark.parametrize("module", MODULES)

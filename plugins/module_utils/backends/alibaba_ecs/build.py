@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,8 @@ def build_request(document: Document, name: str, attachments: Sequence[Attachmen
         "run": {key: value for key, value in run.items() if value is not None},
         "tags": tags,
         "disks": [one.disk for one in attachments],
+        "release": {one.disk: bool(one.kept.get("delete_with_instance", True)) for one in attachments},
+        "boot": next((one.disk for one in attachments if one.boot), ""),
         "own_tags": own,
         "marks": {},
     }
@@ -94,8 +97,7 @@ def _asked(changes: BuildChanges) -> Wire:
 
 
 def encoded(script: str) -> str:
-    import base64
-
+    """User data as the API takes it."""
     return base64.b64encode(script.encode()).decode()
 
 

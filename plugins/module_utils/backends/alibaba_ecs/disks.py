@@ -12,9 +12,10 @@ from typing import Any
 
 from ...clients.alibaba_ecs.answers import is_in_use
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import Conflict, NotFound, RecoveryError
+from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...core.steps import at_once
 from ...recovery import marks
+from ...recovery.gate import LAG_S
 from ...recovery.lock.claim import claim_of
 from ...recovery.manifest import VERSION, compact
 from ...recovery.marks import prefixed, split
@@ -123,7 +124,7 @@ class AlibabaDisks:
     def _of_image(self, wire: Wire) -> Disk:
         """The image that a system disk is made from, in the place of the disk as long as there is none."""
         own, tags = split(tags_of(wire))
-        mapping = next(iter((wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()), {})
+        mapping: Wire = next(iter((wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()), {})
         status = str(wire.get("Status", ""))
         return Disk(
             ref=str(wire["ImageName"]),
@@ -159,7 +160,6 @@ class AlibabaDisks:
         request: Wire = {
             "name": name,
             "snapshot": source.ref,
-            "image": source.ref if is_id(IMAGE, source.ref) else "",
             "size": max(int(model.get("size", 0)), source.size_gib),
             "model": model,
             "note": write_note({**facts, "release": attachment.kept.get("delete_with_instance", True)}),
@@ -188,9 +188,11 @@ class AlibabaDisks:
             body["MultiAttach"] = "Enabled"
 
         def send() -> Work:
-            answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token(planned.name))
+            if self._by_name(planned.name):
+                raise Conflict(f"could not create disk {planned.name}: there is one of that name.")
+            answer = self._client.change(f"create disk {planned.name}", "CreateDisk", body, token=token())
             self._ids[planned.name] = str(answer["DiskId"])
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating disk {planned.name}")
+            return self._making(planned, f"creating disk {planned.name}")
 
         return change(f"creating disk {planned.name}", planned.ref, send)
 
@@ -206,14 +208,25 @@ class AlibabaDisks:
         }
 
         def send() -> Work:
-            self._client.change(f"create image {planned.name}", "CreateImage", body, token=token(planned.name))
-            return Polled(self._client.waiter, partial(self._is_ready, planned.name), f"creating image {planned.name}")
+            self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
+            return self._making(planned, f"creating image {planned.name}")
 
         return change(f"creating image {planned.name}", planned.ref, send)
 
-    def _is_ready(self, ref: Ref) -> bool:
-        disk = self.get(ref)
-        return disk is not None and (disk.ready or disk.failed)
+    def _making(self, planned: Planned, what: str) -> Work:
+        seen: list[Disk] = []
+        patience = self._client.waiter.shorter(LAG_S)
+
+        def ended() -> bool:
+            disk = self.get(planned.ref)
+            if disk is None and (seen or patience.remaining_s <= 0 < self._client.waiter.remaining_s):
+                raise ProviderFailure(f"{what} was accepted, and it {'is gone' if seen else 'is not seen'}. Run the task again.")
+            seen.extend([disk] if disk else [])
+            if disk and disk.failed:
+                raise ProviderFailure(f"{what} failed: it is {disk.status}. Run the task again.")
+            return disk is not None and disk.ready
+
+        return Polled(self._client.waiter, ended, what)
 
     def delete(self, disk: Disk) -> Change:
         return change(f"deleting disk {disk.name}", disk.ref, partial(self._delete, disk), takes_away=True)

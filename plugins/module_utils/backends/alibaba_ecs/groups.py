@@ -9,6 +9,7 @@ A group is one resource with tags, and its members have none: marks, tags and no
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -22,17 +23,15 @@ from ...recovery.model import Planned
 from ...recovery.naming import derived_name, safety_word
 from ...recovery.points import SNAPSHOT, RecoveryPoint
 from ...recovery.provider import Saving
-from .saved import snapshot_point
+from .saved import create_snapshot, snapshot_point
 from .things import tags_of, token, wire_tags
 
 _LONGEST_DESCRIPTION = 256
-# What the API answers when these disks cannot be saved as a group: they may still be saved one by one.
-_NO_GROUP = (
-    "InvalidDisk.DiskCategoryInconsistent", "InvalidDisk.", "InvalidDiskCategory", "NumberExceed.TooManyDisks", "CapacityExceed.TooManyDisks",
-    "InvalidOperation.MultiAttachDisk", "InvalidOperation.DiskCategory", "OperationDenied.DiskCategory", "UnsupportedDiskCategory", "NotSupport",
-)  # fmt: skip
+# What the API answers when these disks cannot be saved as a group (their category, zone, number or size): they may still be saved one by one.
+_NO_GROUP = re.compile("DiskCategory|InvalidDisk(?!Id)|TooManyDisks|MultiAttach|NotSupport|ResourcesNotInSameZone|DiskZone")
 _GROUPS = ("SnapshotGroups", "SnapshotGroup")
-_END = 8
+# So many characters at its end stand for the id of a disk.
+END = 8
 
 
 def moment_of(found: Mapping[str, str]) -> str:
@@ -53,6 +52,17 @@ class Batch:
         self._turn = threading.Lock()
         self._decided = self._single = False
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Batch) and other._saving == self._saving
+
+    def __hash__(self) -> int:
+        return hash(self._saving.moment)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether this run has asked for them as a group."""
+        return self._decided and not self._single
+
     def create(self, planned: Planned) -> None:
         """Ask for the snapshot of one disk: the first to come asks for the group, or finds that there can be none."""
         with self._turn:
@@ -69,8 +79,7 @@ class Batch:
             "Description": compact(planned.request["note"]),
             "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
         }
-        answer = self._client.change(f"create snapshot {planned.name}", "CreateSnapshot", body, token=token(planned.name))
-        self._made[planned.name] = str(answer["SnapshotId"])
+        self._made[planned.name] = create_snapshot(self._client, planned.name, body, token())
 
     def _group(self) -> bool:
         """Whether the group is there, made now or by a run that died; no group is made where some of its snapshots are there one by one."""
@@ -90,9 +99,9 @@ class Batch:
             "Tag": wire_tags({**saving.wish.tags, **prefixed(saving.marks)}),
         }
         try:
-            answer = self._client.change(f"create snapshot group {name}", "CreateSnapshotGroup", body, token=token(name))
+            answer = self._client.change(f"create snapshot group {name}", "CreateSnapshotGroup", body, token=token())
         except RecoveryError as error:
-            if not (error.code or "").startswith(_NO_GROUP):
+            if not _NO_GROUP.search(error.code or ""):
                 raise
             return False
         self._made[name] = str(answer["SnapshotGroupId"])
@@ -106,7 +115,7 @@ class Batch:
     def _description(self) -> str:
         """What the note of each member says, as short as it gets: the end of a disk's id stands for the disk."""
         attached = {one.device: one for one in self._saving.machine.attached}
-        members = {disk.uid[-_END:]: device for device, disk in self._saving.disks.items()}
+        members = {disk.uid[-END:]: device for device, disk in self._saving.disks.items()}
         boot = next((device for device in self._saving.disks if attached[device].boot), "")
         return compact({"v": VERSION, "a": self._saving.asked, "m": members, "b": boot})
 
@@ -142,7 +151,7 @@ def _member(region: str, group: Wire, wire: Wire) -> RecoveryPoint | None:
     """One member with what the group says of it; None for a snapshot of a disk that the group does not name."""
     note = _note(group)
     disk = str(wire.get("SourceDiskId") or "")
-    device = note["m"].get(disk[-_END:])
+    device = note["m"].get(disk[-END:])
     if device is None:
         return None
     order = sorted(note["m"].values(), key=lambda one: (one != note.get("b"), one)).index(device)

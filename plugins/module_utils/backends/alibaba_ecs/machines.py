@@ -12,14 +12,16 @@ from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.answers import is_already
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import AmbiguousName, Conflict, NotFound
+from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
 from ...core.steps import at_once
 from ...recovery import marks as mark
+from ...recovery.gate import LAG_S
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Document, Machine, Power, Ref
 from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
-from .making_way import MakingWay
+from .making_way import ASIDE, MakingWay
+from .named_images import image_named
 from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
 
 # https://www.alibabacloud.com/help/en/ecs/user-guide/instance-lifecycle
@@ -183,20 +185,48 @@ class AlibabaMachines:
             wire = self._by_id(machine.uid)
             if not (is_already(error) and wire and wire.get("Status") == status):
                 raise
-        return Polled(self._client.waiter, lambda: (self._by_id(machine.uid) or {}).get("Status") in (status, None), f"{action} of VM {machine.name}")
+        return self._until(machine, status, f"{action} of VM {machine.name}")
+
+    def _until(self, machine: Machine, status: str, what: str) -> Work:
+        """Raises ProviderFailure when the instance comes back to the status that it had, or never leaves it."""
+        moved: list[str] = []
+        patience = self._client.waiter.shorter(LAG_S)
+
+        def ended() -> bool:
+            now = str((self._by_id(machine.uid) or {"Status": status}).get("Status"))
+            if now == machine.status and (moved or patience.remaining_s <= 0 < self._client.waiter.remaining_s):
+                raise ProviderFailure(f"{what} was accepted, and the instance is {now}. Run the task again.")
+            moved.extend([now] if now not in (machine.status, status) else [])
+            return now == status
+
+        return Polled(self._client.waiter, ended, what)
 
     def build(self, name: str, request: Any, marks: Mapping[str, str]) -> Change:
         def send() -> Work:
             aside = self._way.of(name, request["disks"])
             if aside:
                 return self._way.come_back(name, aside, request, marks)
-            body = {**request["run"], "Tag": wire_tags(prefixed({**request["marks"], **marks}))}
-            answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token(name, *request["disks"]))
+            if self._named(name):
+                raise Conflict(f"could not build instance {name}: there is one of that name.")
+            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(prefixed({**self._of_disks(request), **marks}))}
+            answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token())
             made = str((answer.get("InstanceIdSets") or {}).get("InstanceIdSet", [""])[0])
             self._refs[made] = self.ref(name)
             return Polled(self._client.waiter, lambda: (self._by_id(made) or {}).get("Status") == "Running", f"building VM {name}")
 
         return change(f"building VM {name}", self.ref(name), send, takes_away=True)
+
+    def _image_of(self, boot: Ref) -> str:
+        """The image that the system disk is made from. Raises NotFound."""
+        found = image_named(self._client, boot)
+        if found is None:
+            raise NotFound(f"the image {boot}, from which the system disk is made, does not exist any more.")
+        return str(found["ImageId"])
+
+    def _of_disks(self, request: Any) -> dict[str, str]:
+        """The marks that all disks have alike: what is made in one request has one set of tags."""
+        boot = self.disks.get(request["boot"])
+        return {key: value for key, value in boot.marks.items() if key != mark.DEVICE and not key.startswith(mark.LOCK)} if boot else {}
 
     def remove(self, machine: Machine) -> Change:
         def send() -> Work:
@@ -303,4 +333,4 @@ class AlibabaMachines:
 
 def _made_way(wire: Wire) -> bool:
     """Whether a restore has built another instance in the place of this one, which is kept with its old disks."""
-    return mark.PREFIX + mark.REPLACED_BY in tags_of(wire)
+    return mark.PREFIX + ASIDE in tags_of(wire)

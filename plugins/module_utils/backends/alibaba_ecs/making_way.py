@@ -26,6 +26,8 @@ from .things import INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_t
 
 # The address that an instance had before it made way; it stands there until the instance has it again.
 PARKED = "parked"
+# On an instance that has made way, and nowhere else.
+ASIDE = "aside"
 _INSTANCES, _DISKS = ("Instances", "Instance"), ("Disks", "Disk")
 # The first three addresses of a vSwitch and the last one are the system's.
 _FIRST, _TRIES = 4, 64
@@ -49,7 +51,7 @@ class MakingWay:
         self.free_interfaces(machine.uid)
         self.free_eip(machine.uid)
         self._untag(machine.uid, [*without_lock(machine.marks), mark.WAS, mark.RESTORE])
-        self._tag(machine.uid, {mark.REPLACED_BY: "aside"})
+        self._tag(machine.uid, {ASIDE: mark.YES})
         return Ended()
 
     def _park(self, instance: str, wire: Wire) -> None:
@@ -65,9 +67,12 @@ class MakingWay:
                     raise
                 taken.append(address)
                 continue
-            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+            self._until_at(instance, address)
             return
         raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _until_at(self, instance: str, address: str) -> None:
+        Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
 
     def _candidates(self, vswitch: str) -> list[str]:
         """Addresses to try, from the end of the range, where fewer are in use; those that interfaces have are left out."""
@@ -98,7 +103,7 @@ class MakingWay:
 
     def of(self, name: str, disks: Sequence[Ref]) -> Wire | None:
         """The instance that has made way for this name and has these very disks; None when there is none."""
-        wanted = {mark.PREFIX + mark.REPLACED_BY: None, mark.PREFIX + mark.VM: name}
+        wanted = {mark.PREFIX + ASIDE: None, mark.PREFIX + mark.VM: name}
         for wire in self.client.listed("instances", "DescribeInstances", _INSTANCES, {"Tag": filter_tags(wanted)}):
             attached = [one for one in self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": wire["InstanceId"]})]
             names = {str(one["DiskId"]) for one in attached} | {str(one.get("DiskName")) for one in attached}
@@ -107,22 +112,35 @@ class MakingWay:
         return None
 
     def come_back(self, name: str, wire: Wire, request: Any, marks: Mapping[str, str]) -> Work:
-        """Give the instance its address again, and show it under its name. The address can be changed once for each start, so it is started before."""
+        """Give the instance its address again, start it, and show it under its name. The address can be changed once for each start of the instance."""
         instance, own = str(wire["InstanceId"]), split(tags_of(wire))[0]
         address = own.get(PARKED, "")
         if address and private_address(self._wire(instance)) != address:
-            self._restart(instance)
+            self._power(instance, "StartInstance")
+            self._power(instance, "StopInstance")
             params = {"InstanceId": instance, "VSwitchId": (wire.get("VpcAttributes") or {}).get("VSwitchId"), "PrivateIpAddress": address}
             self.client.change(f"give instance {name} its private address back", "ModifyInstanceVpcAttribute", params, repeatable=True)
-            Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+            self._until_at(instance, address)
         self._tag(instance, dict(marks))
-        self._untag(instance, [mark.REPLACED_BY, PARKED, *([] if is_id(INSTANCE, name) else [mark.VM])])
+        self._set_release(instance, request["release"])
+        self._power(instance, "StartInstance")
+        self._untag(instance, [ASIDE, PARKED, *([] if is_id(INSTANCE, name) else [mark.VM])])
         return Ended()
 
-    def _restart(self, instance: str) -> None:
-        for action, status in (("StartInstance", "Running"), ("StopInstance", "Stopped")):
+    def _set_release(self, instance: str, wanted: Mapping[Ref, bool]) -> None:
+        """Let each disk go with the instance, or stay, as it did before the instance made way."""
+        for one in self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": instance}):
+            goes = wanted.get(str(one["DiskId"]), wanted.get(str(one.get("DiskName"))))
+            if goes is not None and goes is not one.get("DeleteWithInstance"):
+                params = {"DiskId": one["DiskId"], "DeleteWithInstance": goes}
+                self.client.change(f"change disk {one['DiskId']}", "ModifyDiskAttribute", params, repeatable=True)
+
+    def _power(self, instance: str, action: str) -> None:
+        """Start or stop the instance unless it is so already, and see it."""
+        status = "Running" if action == "StartInstance" else "Stopped"
+        if not self._is(instance, status):
             more = {"StoppedMode": "KeepCharging"} if action == "StopInstance" else {}
-            self.client.change(f"start and stop instance {instance}", action, {"InstanceId": instance, **more}, repeatable=True)
+            self.client.change(f"start or stop instance {instance}", action, {"InstanceId": instance, **more}, repeatable=True)
             Polled(self.client.waiter, partial(self._is, instance, status), f"{action} of instance {instance}").wait()
 
     def _is(self, instance: str, status: str) -> bool:
@@ -144,6 +162,8 @@ class MakingWay:
 
     def _tag(self, instance: str, values: Mapping[str, str]) -> None:
         tags = wire_tags(prefixed(values))
+        if not tags:
+            return
         self.client.change(f"tag instance {instance}", "TagResources", {"ResourceType": INSTANCE, "ResourceId": [instance], "Tag": tags}, repeatable=True)
 
     def _untag(self, instance: str, names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
+from ...core.errors import Conflict
 from ...core.steps import at_once
 from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact, fingerprint
@@ -161,7 +162,9 @@ class AlibabaManifests:
         }
 
         def send() -> None:
-            self._client.change(f"store the manifest {key}", "CreateCommand", body, token=token(key))
+            if self.has(key):
+                raise Conflict(f"could not store the manifest {key}: there is one already.")
+            self._client.change(f"store the manifest {key}", "CreateCommand", body, token=token())
 
         return change(f"storing the manifest {key}", f"command/{key}", send)
 

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.client import AlibabaClient
 from ...core.errors import InvalidRequest, RecoveryError
-from ...recovery.marks import EXPIRES, MOST, PREFIX, Changes
-from ...recovery.model import Marked
+from ...recovery.marks import MOST, PREFIX, Changes
+from ...recovery.model import Disk, Machine, Marked
 from ...recovery.naming import digest
+from ...recovery.points import RecoveryPoint
 from ...recovery.provider import Change, MarkRules
-from .things import SNAPSHOT, Own, change, wire_tags
+from .things import Own, change, wire_tags
 
 _LONGEST, _MOST = 128, 20
 _HASH = 8
@@ -41,12 +42,8 @@ class AlibabaMarks:
         return self._write(seen, dict(tags), [])
 
     def _write(self, seen: Marked, values: Mapping[str, str], gone: list[str]) -> Change:
-        own: Own = seen.own
+        own = _own(seen)
         client = self._client.at(own.region)
-        # How long a snapshot is kept is a property of it, which is set in the same step as its name.
-        native = {PREFIX + EXPIRES} if own.kind == SNAPSHOT else set()
-        values = {key: value for key, value in values.items() if key not in native}
-        gone = [key for key in gone if key not in native]
         of = {"ResourceType": own.kind, "ResourceId": [own.id]}
 
         def send() -> None:
@@ -66,6 +63,12 @@ class AlibabaMarks:
 
     def value(self, text: str) -> str:
         return tag_value(text)
+
+
+def _own(seen: Marked) -> Own:
+    if not isinstance(seen, (Machine, Disk, RecoveryPoint)) or not isinstance(seen.own, Own):
+        raise TypeError(f"{seen.ref} is nothing that carries tags")
+    return seen.own
 
 
 def check_tags(tags: Mapping[Any, Any] | None) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.arguments import Task
-from ...core.errors import AmbiguousName, Conflict, NotFound
-from ...core.model import RUNNING, SUCCEEDED
+from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
+from ...core.model import FAILED, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact
@@ -23,7 +23,7 @@ from ...recovery.model import Attachment, Machine, Planned
 from ...recovery.naming import derived_name
 from ...recovery.points import BOOT, IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint, tie
 from ...recovery.provider import Change, Named, Saving, Wish
-from .groups import Batch, members_of, moment_of
+from .groups import END, Batch, members_of, moment_of
 from .marks import check_tags
 from .named_images import ALL_STATUSES, image_named, image_of_id
 from .saved import delete_image, delete_point, image_point, remains_of_images, snapshot_point
@@ -50,6 +50,8 @@ class AlibabaPoints:
     """Recovery points of the instances of a region."""
 
     STATUSES: ClassVar[Collection[str]] = ("progressing", "accomplished", "failed", "Creating", "Waiting", "Available", "UnAvailable", "CreateFailed")
+
+    WHOLE: ClassVar[Collection[str]] = (IMAGE,)
 
     def __init__(self, client: AlibabaClient) -> None:
         self._client = client
@@ -112,7 +114,7 @@ class AlibabaPoints:
         for one in mappings:
             wire = known.get(str(one.get("SnapshotId")), {})
             source = str(wire.get("SourceDiskId") or "")
-            device = devices.get(source) or str(one.get("Device"))
+            device = devices.get(source[-END:]) or str(one.get("Device"))
             size = int(str(one.get("Size") or wire.get("SourceDiskSize") or 0))
             word = str(one.get("SnapshotId"))
             found[device] = replace(whole, device=device, kind=SNAPSHOT, ref=word, name=word, size_gib=size, source_disk=source, source_uid=source)
@@ -177,7 +179,13 @@ class AlibabaPoints:
             of_image = [one for one in self.sets(point.marks.get(marks.VM)) if any(member.uid == point.uid for member in one.members)]
             if of_image:
                 return Named(point.name, backup=of_image[0])
-        return Named(point.name, {BOOT: replace(point, device=BOOT, ref=point.uid)}, boot_only=True)
+        mappings = (wire.get("DiskDeviceMappings") or {}).get("DiskDeviceMapping") or ()
+        snapshot = next((str(one.get("SnapshotId") or "") for one in mappings if one.get("Type", "system") == "system"), "")
+        if not snapshot or wire.get("ImageOwnerAlias") not in (None, "self"):
+            raise Conflict(
+                f"image {point.name} is not one of this account, so that its snapshot cannot be used. Nothing was changed. Copy it first (CopyImage)."
+            )
+        return Named(point.name, {BOOT: replace(point, device=BOOT, ref=snapshot)}, boot_only=True)
 
     # --- points to be made
 
@@ -206,7 +214,7 @@ class AlibabaPoints:
     def _image(self, saving: Saving) -> Planned:
         mine = {**saving.marks, marks.DEVICE: WHOLE}
         name = _name(self._client.region, mine, WHOLE, IMAGE)
-        members = {saving.disks[device].uid: device for device in sorted(saving.disks)}
+        members = {saving.disks[device].uid[-END:]: device for device in sorted(saving.disks)}
         facts = {"version": VERSION, "device": WHOLE, "devices": sorted(saving.disks), "members": members, "asked": saving.asked}
         return Planned(name, name, WHOLE, mine, saving.wish.tags, {"note": facts, "family": saving.wish.own.family, "instance": saving.machine.uid})
 
@@ -255,6 +263,10 @@ class AlibabaPoints:
         return change(what, planned.ref, partial(self._create, planned, what))
 
     def _create(self, planned: Planned, what: str) -> Polled | None:
+        batch: Batch | None = planned.request.get("batch")
+        # The first of a group that is asked for brings all others along.
+        if not (batch and batch.grouped) and self.find(planned):
+            raise Conflict(f"could not create {planned.name}: it is there already.")
         if planned.device == WHOLE:
             body = {
                 "InstanceId": planned.request["instance"],
@@ -263,7 +275,7 @@ class AlibabaPoints:
                 "Description": compact(_short(planned.request["note"])),
                 "Tag": wire_tags({**planned.tags, **prefixed(planned.marks)}),
             }
-            answer = self._client.change(f"create image {planned.name}", "CreateImage", body, token=token(planned.name))
+            answer = self._client.change(f"create image {planned.name}", "CreateImage", body, token=token())
             self.made[planned.name] = str(answer["ImageId"])
             return Polled(self._client.waiter, partial(self._has_ended, planned), what)
         planned.request["batch"].create(planned)
@@ -271,6 +283,8 @@ class AlibabaPoints:
 
     def _has_ended(self, planned: Planned) -> bool:
         point = self.find(planned)
+        if point and point.status == FAILED:
+            raise ProviderFailure(f"saving {planned.device} as {planned.name} failed: it is {point.provider_status}.")
         return point is not None and point.status != RUNNING
 
     def delete(self, point: RecoveryPoint) -> Change:
@@ -287,8 +301,8 @@ class AlibabaPoints:
 
 
 def _short(note: Document) -> Document:
-    """The note of an image, as its description holds it: no more than 256 characters."""
-    return {"v": note["version"], "a": note["asked"], "m": {disk[-8:]: device for disk, device in note["members"].items()}}
+    """The note of an image, as short as its description must be."""
+    return {"v": note["version"], "a": note["asked"], "m": note["members"]}
 
 
 def _name(region: str, found: Mapping[str, str], device: str, kind: str) -> str:

@@ -5,10 +5,46 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...core.arguments import Task
 from ...core.runner import Backend, Registered
 from ...core.waiter import Waiter
 from .images.options import IMAGE as IMAGE_OPTIONS
+from .options import SNAPSHOT as SNAPSHOT_OPTIONS
+from .options import VM_BACKUP, VM_RESTORE
+
+if TYPE_CHECKING:
+    from ...recovery.provider import Provider
+
+
+def _backup(task: Task, waiter: Waiter) -> Backend:
+    from ...recovery.backup.backend import BackupBackend
+    from .provider import make
+
+    return BackupBackend(task, waiter, make(task, waiter))
+
+
+def _restore(task: Task, waiter: Waiter) -> Backend:
+    from ...recovery.restore.backend import RestoreBackend
+    from .provider import make
+
+    return RestoreBackend(task, waiter, make(task, waiter))
+
+
+def _snapshot(task: Task, waiter: Waiter) -> Backend:
+    from ...recovery.snapshots.backend import SnapshotBackend
+    from .connection import connect
+    from .snapshots import AlibabaSnapshots
+
+    client = connect(task, waiter)
+
+    def provider() -> Provider:
+        from .provider import AlibabaProvider
+
+        return AlibabaProvider(task, client)
+
+    return SnapshotBackend(task, waiter, AlibabaSnapshots(client, task), provider)
 
 
 def _image(task: Task, waiter: Waiter) -> Backend:
@@ -18,4 +54,7 @@ def _image(task: Task, waiter: Waiter) -> Backend:
     return ImageBackend(task, waiter, connect(task, waiter))
 
 
+BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))
+RESTORE = Registered(VM_RESTORE, _restore, ("name", "uid"))
+SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot, ("name", "uid", "source_disk"))
 IMAGE = Registered(IMAGE_OPTIONS, _image, ("name", "uid"))

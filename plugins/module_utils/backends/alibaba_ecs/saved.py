@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import Conflict, NotFound, ProviderFailure
+from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...core.model import FAILED, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
@@ -111,6 +112,34 @@ def read_facts(description: str) -> Document:
     if found.get("v") == VERSION and isinstance(found.get("m"), dict):
         return {"version": VERSION, "device": WHOLE, "devices": sorted(found["m"].values()), "members": found["m"], "asked": found.get("a") or {}}
     return {}
+
+
+# --- making
+
+
+def create_snapshot(client: AlibabaClient, name: str, body: Wire, token: str) -> str:
+    """Make a snapshot, after the one that is being made of the disk in this moment: there can be only one. Gives its id."""
+    while True:
+        try:
+            return str(client.change(f"create snapshot {name}", "CreateSnapshot", body, token=token)["SnapshotId"])
+        except Conflict as error:
+            if not is_creating(error) or client.waiter.remaining_s <= 0:
+                raise
+            others = error.message
+        client.waiter.wait_until(partial(_progressing, client, body["DiskId"]), lambda found: not found, partial(_same, others))
+
+
+def _same(text: str, _seen: object) -> str:
+    return text
+
+
+def is_creating(error: RecoveryError) -> bool:
+    """Whether a snapshot of the disk is being made already."""
+    return bool(re.search("CREATING_SNAPSHOT|CreatingSnapshot|HasUnfinishedSnapshot", error.code or ""))
+
+
+def _progressing(client: AlibabaClient, disk: str) -> list[Wire]:
+    return list(client.listed("snapshots", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"DiskId": disk, "Status": "progressing"}))
 
 
 # --- deleting

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.errors import InvalidRequest
 from ...core.waiter import Waiter
-from ...recovery.naming import digest
 from ...recovery.provider import Change, Work
 
 T = TypeVar("T")
@@ -23,8 +22,6 @@ T = TypeVar("T")
 INSTANCE, DISK, SNAPSHOT, GROUP, IMAGE, COMMAND, INTERFACE = "instance", "disk", "snapshot", "snapshotgroup", "image", "command", "eni"
 _IDS = {INSTANCE: "i-", DISK: "d-", SNAPSHOT: "s-", GROUP: "ssg-", IMAGE: "m-"}
 _NAME = re.compile(r"[^\W\d_][\w:.-]{1,127}")
-# One for each process: a repeated request is the same one, and what a later run asks for is another, even under the same name.
-_RUN = uuid.uuid4().hex
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,9 @@ def is_id(kind: str, text: str) -> bool:
     return bool(re.fullmatch(f"{_IDS[kind]}[a-z0-9]+", text))
 
 
-def token(*parts: str) -> str:
-    """The ClientToken of a request that makes the thing of this name, the same in all repetitions within this run."""
-    return digest("/".join((_RUN, *parts)), 48)
+def token() -> str:
+    """The ClientToken of one request, which all its repetitions share. What is made again after it was deleted is another request."""
+    return uuid.uuid4().hex
 
 
 def check_name(option: str, name: str) -> str:

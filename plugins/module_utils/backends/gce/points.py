@@ -61,6 +61,7 @@ class GcePoints:
     """Recovery points of the VMs of a zone. They are global; the label of the zone says whose they are. ``keys`` are customers' own keys by device."""
 
     STATUSES: ClassVar[Collection[str]] = tuple(_STATUSES)
+    WHOLE: ClassVar[Collection[str]] = (MACHINE_IMAGE,)
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str]) -> None:
         self._client, self._zone, self._keys = client, zone_name, keys

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from ...core.arguments import Task
 from ...core.errors import AuthenticationFailed, Conflict, InvalidRequest
 from ...core.listing import check_name_filter
 from ...core.model import CREATE, DELETE, INSPECT_ALL, INSPECT_ONE
+from ...core.plan import Step
 from ...core.resource import Words, different
 from ...recovery.findings import Finding
 from ...recovery.marks import BACKUP, CONSISTENCY, VM, prefixed
@@ -47,6 +48,8 @@ class GceSnapshots:
     )
     STATUSES: ClassVar[Collection[str]] = ("CREATING", "UPLOADING", "READY", "FAILED", "DELETING")
     LONGEST_NAME: ClassVar[int] = 63
+    UNIQUE_NAMES: ClassVar[bool] = True
+    NATIVE_EXPIRY: ClassVar[bool] = False
 
     def __init__(self, client: GceClient, task: Task) -> None:
         self._client, self._task = client, task
@@ -215,7 +218,22 @@ class GceSnapshots:
         key, asked = _key(wire).get("kmsKeyName"), self._task["kms_key"] or ""
         return asked if key and key.startswith(f"{asked}/cryptoKeyVersions/") else key
 
+    def updates(self, point: RecoveryPoint) -> Mapping[str, str]:
+        return {}
+
+    def updated(self, point: RecoveryPoint) -> RecoveryPoint:
+        return point
+
+    def held_back(self, point: RecoveryPoint) -> str:
+        return ""
+
+    def copies(self, look: Callable[[], RecoveryPoint | None]) -> Sequence[Step]:
+        return ()
+
     # --- changes
+
+    def update(self, point: RecoveryPoint) -> Change:
+        raise NotImplementedError("only labels can be changed")
 
     def create(self, planned: Planned) -> Change:
         return change(self._client, f"creating snapshot {planned.name}", planned.ref, lambda: self._client.insert_snapshot(planned.request))

@@ -15,7 +15,7 @@ from ...core.plan import Plan
 from ...core.waiter import Waiter
 from ..fleet import check_choice, target_task, targets_of
 from ..naming import backup_name, check_datetime, now_as_datetime, parse_backup_name
-from ..points import IMAGE, MACHINE_IMAGE, BackupSet, newest_first
+from ..points import IMAGE, BackupSet, newest_first
 from ..provider import Provider
 from ..retention import parse_rules
 from ..target import Target
@@ -75,8 +75,9 @@ class BackupBackend:
                 raise InvalidRequest(f"wait: false would leave the VM stopped: it cannot go with {name}: {str(task[name]).lower()}.")
         if task["retire_source"] and task["exclude_disks"]:
             raise InvalidRequest("retire_source deletes the VM, so that every disk must be saved: it cannot go with exclude_disks.")
-        if task["method"] == MACHINE_IMAGE and task["exclude_disks"]:
-            raise InvalidRequest("a machine image holds every disk: method machine_image cannot go with exclude_disks.")
+        if task["method"] in self._provider.points.WHOLE and task["exclude_disks"]:
+            what = str(task["method"]).replace("_", " ")
+            raise InvalidRequest(f"{'an' if what[0] in 'aeiou' else 'a'} {what} holds every disk: method {task['method']} cannot go with exclude_disks.")
 
     def _wanted(self) -> tuple[str, str]:
         """VM and datetime of the one backup that the task is about; an empty datetime when it leaves that open. Raises InvalidRequest."""

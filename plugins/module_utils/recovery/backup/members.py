@@ -30,10 +30,10 @@ _OURS = (marks.VM, marks.PLACE, marks.BACKUP, marks.ATTEMPT)
 
 
 class Members:
-    """The recovery points of one backup that is being made, as ``planned``."""
+    """The recovery points of one backup that is being made, as ``planned``. ``one_moment``: those of disks that are written to must not lie far apart."""
 
-    def __init__(self, target: Target, planned: Sequence[Planned], run: str) -> None:
-        self._target, self.planned, self._run = target, list(planned), run
+    def __init__(self, target: Target, planned: Sequence[Planned], run: str, *, one_moment: bool = True) -> None:
+        self._target, self.planned, self._run, self._one_moment = target, list(planned), run, one_moment
         self._begun: list[Work] = []
         self._was_whole = False
         self._disowned = False
@@ -91,7 +91,7 @@ class Members:
         if not self._whole(ready):
             raise Conflict("another run has taken recovery points of this backup back. Run the task again.")
         skew_s = BackupSet("", "", "", 1, "", "", 0, tuple(ready), {}).skew_s
-        if skew_s > LONGEST_SKEW_S:
+        if self._one_moment and skew_s > LONGEST_SKEW_S:
             raise Conflict(f"the disks were saved {skew_s} s apart, which is not one point in time. Run the task again.")
         return ready
 

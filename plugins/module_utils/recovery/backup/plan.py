@@ -21,7 +21,7 @@ from ..lock.lock import LockLost
 from ..manifest import Document, fingerprint
 from ..model import Disk, Machine, Power
 from ..naming import backup_name
-from ..points import IMAGE, MACHINE_IMAGE, BackupSet, RecoveryPoint, complete_of, latest_usable
+from ..points import IMAGE, BackupSet, RecoveryPoint, complete_of, latest_usable
 from ..provider import Intent, Provider, Saving, Wish
 from ..restore.state import state_after_backup
 from ..restore.steps import chained
@@ -73,7 +73,7 @@ class BackupPlanner:
         if complete and retire:
             refuse_older(case, complete, machine)
         wish = case.provider.points.wish(task, consistency)
-        whole = task["method"] == MACHINE_IMAGE
+        whole = task["method"] in case.provider.points.WHOLE
         count = 1 if whole else len(disks)
         attempt = complete.attempt if complete else next_attempt(case.attempts, None if whole else frozenset(disks), count, consistency, machine)
         manifest = case.manifest(machine, disks, complete)

@@ -17,7 +17,7 @@ from ..lock.claim import RESTORING, claim_of
 from ..lock.lock import LockLost
 from ..manifest import Document, fingerprint
 from ..model import Machine, Moment, Power
-from ..points import BackupSet, RecoveryPoint
+from ..points import WHOLE, BackupSet, RecoveryPoint
 from ..provider import Intent
 from ..restore.routes.replace import drop_unused, store
 from ..restore.steps import chained
@@ -188,7 +188,9 @@ def not_saved(machine: Machine, points: Sequence[RecoveryPoint]) -> str:
         return f"not every recovery point is ready: {', '.join(bad)}"
     held = BackupSet("", "", "", 1, "", "", 0, tuple(points), {}).devices
     sources = {point.source_disk for point in points}
-    lost = [one.device for one in machine.attached if held is not None and (one.device not in held or one.disk not in sources)]
+    # A point that holds all disks names none of them.
+    whole = any(point.device == WHOLE for point in points)
+    lost = [one.device for one in machine.attached if held is not None and (one.device not in held or not (whole or one.disk in sources))]
     return f"these disks of it are not in the backup: {', '.join(lost)}" if lost else ""
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ...core.arguments import Task
-from ...core.errors import AmbiguousName, Conflict, InvalidRequest
+from ...core.errors import AmbiguousName, InvalidRequest
 from ...core.listing import check_statuses, chosen
 from ...core.model import CREATE, INSPECT_ALL, Record
 from ...core.plan import Plan
@@ -22,9 +22,10 @@ from .delete import RestoreDeletion
 from .found import Restore, Restores
 from .plan import RestorePlanner
 from .records import record_of
+from .reset_records import record_of as record_of_reset
 from .resets import ROLLBACK, Reset, Resets
-from .resets import record_of as record_of_reset
-from .routes.plan_reset import ResetDeletion, ResetPlanner
+from .routes.give_up_reset import ResetDeletion
+from .routes.plan_reset import ResetPlanner
 from .source import check_ways
 
 
@@ -112,13 +113,7 @@ class RestoreBackend:
             return False
         if task["strategy"] == ROLLBACK:
             return True
-        name = task["rollback_of"] or task["name"]
-        if not name or task["strategy"] == Strategy.NEW.value:
-            return False
-        known = bool(Resets(provider).find(name, task["vm_name"]))
-        if known and not task["rollback_of"]:
-            raise Conflict(f'the restore "{name}" exists and its strategy is {ROLLBACK}, not {task["strategy"]}. Nothing was changed. Choose another name.')
-        return known
+        return bool(task["rollback_of"] and Resets(provider).find(task["rollback_of"], task["vm_name"]))
 
     def _one_reset(self) -> Reset | None:
         task = self._task
@@ -160,7 +155,7 @@ class RestoreBackend:
 
     def plan_delete(self, found: Record | None) -> Plan:
         if self._reset:
-            return ResetDeletion(self._task, self._in(), self._waiter, self._one_reset).plan(self._reset)
+            return ResetDeletion(self._task, self._reset.provider, self._waiter, self._one_reset).plan(self._reset)
         place = self._found.place if self._found else ""
         return RestoreDeletion(self._task, self._in(place), self._waiter, self._one).plan(self._found)
 

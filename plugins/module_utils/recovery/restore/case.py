@@ -18,6 +18,7 @@ from ..naming import fitting_name, parse_backup_name
 from ..provider import Provider
 from ..target import Target
 from .found import Restore, Restores
+from .resets import Reset, Resets
 from .routes.exchange import Wanted
 from .source import LATEST, RestoreSource, SourceFinder
 
@@ -119,7 +120,9 @@ class RestoreCase:
 
     def _name_of_rollback(self, wanted: str) -> str:
         """The first of these names that is free, unfinished, or current: the VM may have moved on since it was gone back by this name."""
-        taken = {one.name: one for one in self.known}
+        taken: dict[str, Restore | Reset] = {one.name: one for one in self.known}
+        if self.provider.resets:
+            taken |= {one.name: one for one in Resets(self.provider).every(self.target.name)}
         name, number = wanted, 1
         while name in taken and taken[name].complete and not taken[name].current:
             number += 1

@@ -14,6 +14,7 @@ from .. import marks
 from ..lock.claim import RESTORING, Claim, claim_of
 from ..model import Attachment, Device, Disk, Machine, Planned, Ref, Strategy, in_order
 from ..provider import Provider
+from .progress import progress_of
 
 # What a note must hold to tell how a disk is, and was, attached.
 _FACTS = ("device", "boot", "old", "source")
@@ -70,7 +71,12 @@ class Restore:
     @property
     def superseded_by(self) -> str:
         """The restores that took its disks off again, in the words of a message; empty while they are the VM's."""
-        return ", ".join(sorted({disk.marks[name] for disk in self.new for name in (marks.REPLACED_BY, marks.RESET_BY) if name in disk.marks}))
+        return ", ".join(sorted({by for disk in self.new for by in (disk.marks.get(marks.REPLACED_BY), self._reset_by(disk)) if by}))
+
+    def _reset_by(self, disk: Disk) -> str:
+        """The restore that let the disk go back since it is this one's; one that did so before does not count."""
+        found = progress_of(disk.marks)
+        return disk.marks.get(marks.RESET_BY, "") if found and found.of == self.name else ""
 
     @cached_property
     def claim(self) -> Claim | None:
@@ -98,7 +104,7 @@ class Restore:
     @property
     def current(self) -> bool:
         """Whether the VM is there and has all its disks."""
-        gone_back = any(marks.RESET_BY in disk.marks for disk in self.new)
+        gone_back = any(self._reset_by(disk) for disk in self.new)
         return self.machine is not None and bool(self.new) and not gone_back and all(disk.ref in self.machine.disks for disk in self.new)
 
     @property

@@ -16,6 +16,7 @@ from .case import RestoreCase
 from .compare import refuse_differences
 from .found import Restore
 from .records import record_of
+from .resets import ROLLBACK, Resets
 from .routes.assembly import Assembly
 from .routes.plan_build import BuildPlanner
 from .routes.plan_exchange import ExchangePlanner
@@ -39,6 +40,7 @@ class RestorePlanner:
         """The steps that are missing. Raises what must be refused before anything is touched."""
         case = self._case
         restore = case.look.restore
+        self._refuse_roll_back()
         if case.task["rollback_of"]:
             return self._exchanges.rollback()
         if restore and restore.complete:
@@ -56,6 +58,13 @@ class RestorePlanner:
         if route in (Strategy.NEW, Strategy.GONE):
             return self._builds.build(route, begun)
         return self._builds.replace(begun) if route is Strategy.REPLACE else self._exchanges.in_place(begun)
+
+    def _refuse_roll_back(self) -> None:
+        """Raises Conflict when the restore of this name is a roll-back."""
+        case = self._case
+        if case.provider.resets and Resets(case.provider).find(case.name, case.target.name):
+            asked = "a restore before which it goes back" if case.task["rollback_of"] else case.task["strategy"]
+            raise Conflict(f'the restore "{case.name}" exists and its strategy is {ROLLBACK}, not {asked}. Nothing was changed. Choose another name.')
 
     def _route(self, begun: Restore | None) -> Strategy:
         case = self._case

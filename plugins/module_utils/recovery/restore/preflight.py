@@ -12,6 +12,7 @@ from ..findings import Finding, warning
 from ..lock.claim import claim_of
 from ..manifest import Document
 from ..model import Device, Disk, Machine, Marked, Power
+from ..points import RecoveryPoint
 from ..provider import Provider
 from ..target import Target
 from .disks import RestoreDisks
@@ -20,6 +21,7 @@ from .source import RestoreSource, age_of
 
 _ON_MACHINE = (marks.LOCK, marks.LOCK_FOR, marks.WAS, marks.RESTORE)
 _ON_OLD = (marks.REPLACED_BY, marks.VM, marks.PLACE, marks.DEVICE, marks.ATTACHED, marks.WAS, marks.KEPT, marks.LOCK, marks.LOCK_FOR)
+_ON_RETURNING = (marks.RESET_BY, marks.RESET, marks.VM, marks.PLACE)
 _ON_CARRIER = (marks.LOCK, marks.LOCK_FOR, marks.WAS)
 
 
@@ -49,6 +51,17 @@ def about_disks(target: Target, disks: RestoreDisks, wanted: Wanted, *, going_ba
         if shared and wanted.delete_old:
             yield Finding(f"disk {disk.name} is attached to {', '.join(shared)} too, so it cannot be deleted. Use old_disks: keep.")
         yield from _room(target.provider, disk, _ON_OLD, f"disk {disk.name}")
+
+
+def about_resets(provider: Provider, wanted: Sequence[tuple[str, Disk, RecoveryPoint, str]]) -> Iterable[Finding]:
+    """Disks that cannot go back to their points, or have no room for the marks of that, by device; the text is that of the longest mark."""
+    for device, disk, point, text in wanted:
+        problem = provider.resets.problem(disk, point) if provider.resets else "its provider resets no disks."
+        if problem:
+            yield Finding(f"{device} ({disk.name}) cannot go back: {problem}")
+        elif len(text) > provider.marks.RULES.longest_value:
+            yield Finding(f"{device} ({disk.name}) cannot go back: the name of {point.name} is too long to be noted on the disk.")
+        yield from _room(provider, disk, _ON_RETURNING, f"disk {disk.name}")
 
 
 def _room(provider: Provider, thing: Marked, needed: Collection[str], what: str) -> Iterable[Finding]:

@@ -5,49 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from ...core.model import PENDING, RUNNING, SUCCEEDED, Record
 from ...core.steps import at_once
 from .. import marks
 from ..lock.claim import RESTORING, Claim, claim_of
-from ..model import Disk, Machine, Power, Ref
+from ..model import Disk, Machine, Ref
 from ..points import RecoveryPoint
 from ..provider import Provider
-from .records import details_of, uid_of
-from .steps import RESETTING, SAVING_AT_REST, STARTING, STOPPING, UNLOCKING
+from .progress import AT, Progress, progress_of, took_part
 
 # What a user asks for, and sees; the marks say "reset", because going back by rollback_of is called a roll-back too.
 ROLLBACK = "rollback"
-# How far a disk is: its request may have been carried out, or it was seen to its end.
-TO, AT = "to", "at"
 # Safety points that were made while the VM ran, and after it was stopped: only the latter hold all that it had written.
 FIRST, SECOND = "1", "2"
-_NONE = "-"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the mark of a disk says: how far it is on its way to ``point``, of which backup, and how many disks go with it."""
-
-    state: str
-    count: int
-    moment: str
-    point: Ref
-
-    @property
-    def text(self) -> str:
-        return f"{self.state}.{self.count}.{self.moment or _NONE}.{self.point}"
-
-
-def progress_of(found: Mapping[str, str]) -> Progress | None:
-    """What the marks of a disk tell; None when it never went back, or its mark is unreadable."""
-    state, count, moment, point = (*found.get(marks.RESET, "").split(".", 3), "", "", "", "")[:4]
-    if state not in (TO, AT) or not count.isdigit() or not point:
-        return None
-    return Progress(state, int(count), "" if moment == _NONE else moment, point)
 
 
 @dataclass(frozen=True)
@@ -138,63 +111,26 @@ class Resets:
     def _of(self, vm: str, name: str, machine: Machine | None, disks: Sequence[Disk], points: Sequence[RecoveryPoint]) -> Reset:
         mine = [disk for disk in disks if (disk.marks.get(marks.VM, ""), disk.marks[marks.RESET_BY]) == (vm, name)]
         kept = [point for point in points if (point.marks.get(marks.VM, ""), point.marks.get(marks.RESTORE)) == (vm, name)]
-        order = sorted(kept, key=lambda point: (point.marks.get(marks.SAFETY, ""), point.device))
-        return Reset(self._provider, name, vm, tuple(sorted(mine, key=lambda disk: disk.ref)), tuple(order), machine)
+        return self._sorted(name, vm, machine, mine, kept)
 
-    def of(self, name: str, vm: str) -> Reset:
-        """The roll-back of this name of a VM, with nothing in it while there is none."""
-        return next(iter(self.find(name, vm)), Reset(self._provider, name, vm, (), (), self._provider.machines.get(vm)))
+    def _sorted(self, name: str, vm: str, machine: Machine | None, disks: Sequence[Disk], points: Sequence[RecoveryPoint]) -> Reset:
+        order = sorted(points, key=lambda point: (point.marks.get(marks.SAFETY, ""), point.device))
+        return Reset(self._provider, name, vm, tuple(sorted(disks, key=lambda disk: disk.ref)), tuple(order), machine)
 
+    def of(self, name: str, vm: str, made: Iterable[RecoveryPoint] = ()) -> Reset:
+        """The roll-back of this name of a VM, with nothing in it while there is none. ``made`` are safety points that a list may not show yet.
 
-def record_of(reset: Reset) -> Record:
-    """A roll-back as users see it."""
-    claim = reset.claim if reset.under_way else None
-    machine, provider = reset.machine, reset.provider
-    step, following = ("", "") if reset.complete else _progress(reset)
-    attached = {one.disk: one.device for one in machine.attached} if machine else {}
-    return Record(
-        name=reset.name,
-        uid=uid_of(provider.place, reset.vm, reset.name),
-        provider=provider.NAME,
-        status=SUCCEEDED if reset.complete else RUNNING if claim and not claim.released_unfinished else PENDING,
-        created_at=min((point.created_at for point in reset.safety if point.created_at), default=None),
-        tags=marks.in_all([point.tags for point in reset.safety]),
-        details=details_of(
-            vm=reset.vm,
-            zone=provider.place,
-            strategy=ROLLBACK,
-            point=reset.moment,
-            disks=[disk_record(attached.get(disk.ref, ""), disk, reset.progress[disk.ref].point, disk.ref in attached) for disk in reset.disks],
-            safety_points=[safety_record(point) for point in reset.safety],
-            holder=claim.run if claim and not claim.released_unfinished else "",
-            step=step,
-            next=following,
-            superseded_by="" if reset.current or not reset.complete else "a later restore",
-            vm_status=machine.status if machine else "absent",
-        ),
-    )
-
-
-def disk_record(device: str, disk: Disk, source: Ref, attached: bool) -> dict[str, object]:
-    facts = {"device": device, "disk": disk.ref, "uid": disk.uid, "source": source, "old_disk": ""}
-    return {**facts, "status": disk.status, "attached": attached, "recovery_point_at": ""}
-
-
-def safety_record(point: RecoveryPoint) -> dict[str, object]:
-    at_rest = point.marks.get(marks.SAFETY) == SECOND
-    return {"device": point.device, "point": point.name, "uid": point.uid, "at_rest": at_rest, "created_at": point.created_at}
-
-
-def _progress(reset: Reset) -> tuple[str, str]:
-    """What was done last, and what comes next, as the resources show it."""
-    if reset.all_at:
-        on = reset.machine is not None and reset.machine.power is Power.ON
-        return (STARTING, UNLOCKING) if on else (RESETTING, STARTING)
-    if reset.progress:
-        return SAVING_AT_REST, RESETTING
-    return (STOPPING, SAVING_AT_REST) if reset.machine is not None and reset.machine.power is Power.OFF else ("", STOPPING)
-
-
-def took_part(disk: Disk, name: str) -> bool:
-    """Whether the roll-back of this name is the last one of the disk."""
-    return disk.marks.get(marks.RESET_BY) == name
+        The VM's own disks and all points are read by themselves, because lists lag.
+        """
+        provider = self._provider
+        listed = next(iter(self.find(name, vm)), Reset(provider, name, vm, (), (), None))
+        machine = provider.machines.get(vm)
+        points = {point.ref: point for point in (*listed.safety, *made)}
+        refs = sorted({disk.ref for disk in listed.disks} | (machine.disks if machine else frozenset()))
+        reads: list[Callable[[], Disk | RecoveryPoint | None]] = [
+            *(partial(provider.disks.get, ref) for ref in refs),
+            *(partial(provider.points.get, point) for point in points.values()),
+        ]
+        found = at_once(*reads)
+        disks: list[Disk] = [disk for disk in found[: len(refs)] if disk and took_part(disk, name) and disk.marks.get(marks.VM) == vm]
+        return self._sorted(name, vm, machine, disks, [point for point in found[len(refs) :] if point])

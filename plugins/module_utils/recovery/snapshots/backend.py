@@ -14,7 +14,7 @@ from ...core.errors import Conflict, InvalidRequest
 from ...core.lifecycle import Lifecycle
 from ...core.listing import check_statuses, chosen
 from ...core.model import CREATE, DELETE, DELETING, FAILED, INSPECT_ALL, INSPECT_ONE, Record
-from ...core.plan import Plan
+from ...core.plan import Plan, Progress
 from ...core.waiter import Waiter
 from ..gate import Gate
 from ..points import RecoveryPoint, instant
@@ -83,7 +83,7 @@ class SnapshotBackend:
 
     def find(self) -> Record | None:
         task = self._task
-        if task["name"] or (task["uid"] and task.operation != CREATE):
+        if task["name"] or task["uid"]:
             self._found = self._named()
         elif task.operation == CREATE and task["min_age"]:
             self._found = self._young()
@@ -91,7 +91,10 @@ class SnapshotBackend:
 
     def _named(self) -> RecoveryPoint | None:
         """What name, uid or both say. Raises InvalidRequest when the two do not agree."""
-        name, uid = self._task["name"], self._task["uid"] if self._task.operation != CREATE else None
+        name, uid = self._task["name"], self._task["uid"]
+        if uid and self._task.operation == CREATE:
+            # With an id the name is the one that it is to have.
+            return self._snapshots.get(str(uid))
         looks = (self._snapshots.get(str(word)) for word in (name, uid) if word)
         found = next((seen for seen in looks if seen), None)
         if found and name and uid and (found.name, found.uid) != (name, uid):
@@ -125,7 +128,11 @@ class SnapshotBackend:
 
     def plan_create(self, found: Record | None) -> Plan:
         """The way to a snapshot as asked for. Raises Conflict for one of the name that is different, ProviderFailure for a failed one."""
-        return self._life(self._found).plan_create(self._found)
+        one = OneSnapshot(self._task, self._snapshots, self._gate, self._found, self._task["name"] or "")
+        plan = Lifecycle(one, self._task, self._waiter).plan_create(self._found)
+        copies = [replace(step, needs=(plan.steps[-1].name,)) if plan.steps else step for step in self._snapshots.copies(one.look)]
+        missing = plan.steps or any(step.done() is not Progress.DONE for step in copies)
+        return replace(plan, steps=(*plan.steps, *copies), verb=plan.verb if plan.steps else "completed", seen=None) if copies and missing else plan
 
     def plan_delete(self, found: Record | None) -> Plan:
         """The way to absence, of one or of many. Raises Conflict for one that is not meant to be deleted like this, or that a restore reads."""
@@ -157,5 +164,7 @@ class SnapshotBackend:
             why = f'it is a part of the backup "{backup}" of a VM, which cannot be restored without it. Delete the backup, with the module backup.'
         elif snapshots.is_scheduled(found) and not self._task["include_scheduled"]:
             why = "a schedule made it and deletes it in its time. Set include_scheduled to delete it all the same."
+        else:
+            why = snapshots.held_back(found)
         if why:
             raise Conflict(f"{why} It is untouched.", record=record_of(snapshots, found))

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -46,9 +48,12 @@ class DeletionOfMany:
         """All deletions, begun before any is waited for. Raises AmbiguousName when the disk is gone and several had its name."""
         task, snapshots = self._task, self._snapshots
         tags = snapshots.marks.check_tags(task["tags"])
-        of_disk = self._of_very_disk([point for point in snapshots.listed(tags) if snapshots.is_of_disk(point)])
+        of_disk = _told_apart(self._of_very_disk([point for point in snapshots.listed(tags) if snapshots.is_of_disk(point)]))
         single = [point for point in of_disk if not snapshots.backup_of(point)]
-        candidates = [point for point in single if task["include_scheduled"] or not snapshots.is_scheduled(point)]
+        unscheduled = [point for point in single if task["include_scheduled"] or not snapshots.is_scheduled(point)]
+        reasons = {point.name: snapshots.held_back(point) for point in unscheduled}
+        candidates = [point for point in unscheduled if not reasons[point.name]]
+        held_back = {name: reason.rstrip(".") for name, reason in reasons.items() if reason}
         # What an earlier run has asked for is seen to its end.
         leaving = [point for point in candidates if point.status == DELETING]
         chosen, kept = self._chosen([point for point in candidates if point.status != DELETING])
@@ -57,10 +62,10 @@ class DeletionOfMany:
             named = "; ".join(f"{name}: {reason}" for name, reason in held.items())
             raise Conflict(f"not all snapshots can be deleted ({named}). Nothing was deleted; run again when that has ended, or finish it first.")
         going = [*leaving, *(point for point in chosen if point.name not in held)]
-        kept = {**kept, **held}
+        kept = {**kept, **held, **held_back}
         steps = tuple(self._life(point).deletion(point, f"delete {point.name}") for point in going)
         said = [f"By name: {', '.join(map(told, going))}"] if going else []
-        note = ". ".join([*said, *_stays(kept, len(of_disk) - len(single), len(single) - len(candidates))])
+        note = ". ".join([*said, *_stays(kept, len(of_disk) - len(single), len(single) - len(unscheduled))])
         nothing = f"The {snapshots.disk_words} has no snapshot to delete{f'. {note}' if note else ''}"
         removes = {step.name: record_of(snapshots, point) for step, point in zip(steps, going)}
         return Plan(steps, verb="deleted", removes=removes, why_unchanged=nothing, note=note)
@@ -102,8 +107,14 @@ class DeletionOfMany:
 
     def _gone(self, points: Sequence[RecoveryPoint]) -> list[str]:
         """Those that are not there any more. A list may lag behind deletions, and nothing may be deleted for the sake of what is gone."""
-        seen: list[RecoveryPoint | None] = at_once(*[partial(self._snapshots.get, point.name) for point in points])
+        seen: list[RecoveryPoint | None] = at_once(*[partial(self._snapshots.get, point.uid) for point in points])
         return [point.name for point, now in zip(points, seen) if now is None or now.uid != point.uid or _unusable(now)]
+
+
+def _told_apart(points: Sequence[RecoveryPoint]) -> list[RecoveryPoint]:
+    """The points with names that tell them apart: where several have one name, the id goes with it."""
+    names = Counter(point.name for point in points)
+    return [replace(point, name=f"{point.name} ({point.uid})") if names[point.name] > 1 else point for point in points]
 
 
 def told(point: RecoveryPoint) -> str:

@@ -44,7 +44,7 @@ class OneSnapshot:
         return record_of(self._snapshots, thing)
 
     def look(self) -> RecoveryPoint | None:
-        seen = self._snapshots.get(self._name)
+        seen = self._snapshots.get(self._name if self._snapshots.UNIQUE_NAMES else self._uid or self._name)
         if seen is None or seen.uid == self._gone or self._uid not in ("", seen.uid):
             return None
         self._uid = seen.uid
@@ -73,20 +73,21 @@ class OneSnapshot:
             )
 
     def label_changes(self, thing: RecoveryPoint) -> Mapping[str, str]:
-        return {**self._tag_changes(thing), **marks.prefixed(self._mark_changes(thing))}
+        return {**self._tag_changes(thing), **marks.prefixed(self._mark_changes(thing)), **self._snapshots.updates(thing)}
 
     def _tag_changes(self, there: RecoveryPoint) -> dict[str, str]:
         return {key: value for key, value in self.tags.items() if there.tags.get(key) != value}
 
     def _mark_changes(self, there: RecoveryPoint) -> dict[str, str]:
         made_at, days = instant(there.created_at), self._task["retention_days"]
-        if days is None or made_at is None:
+        if days is None or made_at is None or self._snapshots.NATIVE_EXPIRY:
             return {}
         wanted, noted = days_after(made_at, days), expiry(there)
         return {} if noted and abs(noted - wanted) <= _CLOCKS_APART else {marks.EXPIRES: wanted.strftime(_MOMENT)}
 
     def relabelled(self, thing: RecoveryPoint) -> RecoveryPoint:
-        return replace(thing, tags={**thing.tags, **self._tag_changes(thing)}, marks={**thing.marks, **self._mark_changes(thing)})
+        changed = replace(thing, tags={**thing.tags, **self._tag_changes(thing)}, marks={**thing.marks, **self._mark_changes(thing)})
+        return self._snapshots.updated(changed)
 
     def refuse_failed(self, thing: RecoveryPoint) -> None:
         self.judge(thing)
@@ -122,6 +123,8 @@ class OneSnapshot:
             self._gate.mark(lambda: replace(seen, tags={**seen.tags, **tags}) if (seen := self.look()) else None, noted)
         if tags:
             self._gate.tag_all([(self.look, tags)])
+        if self._snapshots.updates(thing):
+            self._gate.send(self._snapshots.update(thing))
 
     def delete(self, thing: RecoveryPoint) -> None:
         self._begun = self._gate.begin_all([self._snapshots.delete(thing)])

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from ...core.errors import Conflict
+from ...core.plan import Step
 from ...core.resource import Words
 from ..findings import Finding
 from ..model import Disk, Document, Planned
@@ -24,6 +25,9 @@ class Snapshots(Protocol):
     # The provider's own words for the status of a snapshot.
     STATUSES: ClassVar[Collection[str]]
     LONGEST_NAME: ClassVar[int]
+    # Whether no two snapshots have one name, and whether the provider itself keeps until when one is wanted.
+    UNIQUE_NAMES: ClassVar[bool]
+    NATIVE_EXPIRY: ClassVar[bool]
 
     @property
     def marks(self) -> Marks: ...
@@ -47,6 +51,9 @@ class Snapshots(Protocol):
 
     def backup_of(self, point: RecoveryPoint) -> str:
         """The backup of a VM that it is a part of; empty when it is none. Marks alone prove nothing, because other tools copy labels."""
+
+    def held_back(self, point: RecoveryPoint) -> str:
+        """Why it cannot, or must not, be deleted, as a sentence; empty when nothing keeps it."""
 
     # --- the disk
 
@@ -83,7 +90,19 @@ class Snapshots(Protocol):
     def differences(self, point: RecoveryPoint) -> Iterable[str]:
         """What of it is not as asked for and cannot be changed, as sentences without an end; never a key."""
 
+    def updates(self, point: RecoveryPoint) -> Mapping[str, str]:
+        """What of it is not as asked for and can be changed, beside marks and tags: option to value, as text."""
+
+    def updated(self, point: RecoveryPoint) -> RecoveryPoint:
+        """The snapshot as it will be after that."""
+
     # --- changes
+
+    def update(self, point: RecoveryPoint) -> Change:
+        """Make what ``updates`` tells so."""
+
+    def copies(self, look: Callable[[], RecoveryPoint | None]) -> Sequence[Step]:
+        """The steps that copy it to other places, once it is whole; none when the task asks for no copies."""
 
     def create(self, planned: Planned) -> Change: ...
     def delete(self, point: RecoveryPoint) -> Change: ...

@@ -21,10 +21,10 @@ from tests.simulator.server import Control, SimulatorThread, running_simulator
 pytest.importorskip("aliyunsdkecs")
 pytest.importorskip("aliyunsdksts")
 
-from aliyunsdkcore.acs_exception.exceptions import ServerException  # noqa: E402
-from aliyunsdkcore.auth.credentials import StsTokenCredential  # noqa: E402
-from aliyunsdkcore.client import AcsClient  # noqa: E402
-from aliyunsdkcore.request import CommonRequest  # noqa: E402
+from aliyunsdkcore.acs_exception.exceptions import ServerException
+from aliyunsdkcore.auth.credentials import StsTokenCredential
+from aliyunsdkcore.client import AcsClient
+from aliyunsdkcore.request import CommonRequest
 
 REGION = "cn-hangzhou"
 OPERATION_S = 0.004
@@ -133,8 +133,8 @@ def until(look: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def ecs_simulator() -> Iterator[SimulatorThread]:
-    """The simulator; what is asynchronous takes next to no time."""
-    with running_simulator("alibaba_ecs", operation_s=OPERATION_S) as running:
+    """The simulator; what is asynchronous takes next to no time, and answers are checked where there is a contract."""
+    with running_simulator("alibaba_ecs", operation_s=OPERATION_S, check_answers=True) as running:
         yield running
 
 

@@ -166,7 +166,7 @@ def test_bytes_that_are_to_be_kept_are_missed(ecs: Api) -> None:
     instance, disks = ecs.vm()
     snapshot = ecs.snapshot(disks[1])
     ecs.act("guest_write", disk=disks[1], text="changed")
-    ecs.act("keep", digests=[ecs.act("digest", id=disks[1])["digest"]])
+    ecs.act("watch", instance=instance, lock=False)
     ecs.stopped(instance)
     ecs.do("ResetDisk", DiskId=disks[1], SnapshotId=snapshot)
     ecs.wait("disks", disks[1], "In_use")
@@ -229,3 +229,27 @@ def test_replaced_system_disk_is_another_one(ecs: Api) -> None:
     assert (new != disks[0], ecs.find("disks", disks[0]), ecs.read(new)) == (True, None, "web-1-0")
     assert ecs.find("snapshots", snapshot)
     assert ecs.refused("ResetDisk", DiskId=new, SnapshotId=snapshot) == ("InvalidParameter.Mismatch", 403)
+
+
+def test_disabled_key_refuses_everything_that_reads_the_disk(ecs: Api) -> None:
+    instance, disks = ecs.vm(parts=[{}, {"Encrypted": True, "KMSKeyId": "key-1"}])
+    snapshot = ecs.snapshot(disks[1])
+    assert ecs.find("snapshots", snapshot)["KMSKeyId"] == "key-1"  # type: ignore[index]
+    ecs.control.settings(disabled_keys=["key-1"])
+    code = ("InvalidParameter.KMSKeyId.CMKNotEnabled", 403)
+    assert ecs.refused("CreateSnapshot", DiskId=disks[1]) == code
+    assert ecs.refused("StopInstance", InstanceId=instance) == code
+    ecs.control.settings(disabled_keys=[])
+    ecs.stopped(instance)
+    ecs.control.settings(disabled_keys=["key-1"])
+    assert ecs.refused("ResetDisk", DiskId=disks[1], SnapshotId=snapshot) == code
+    ecs.do("DetachDisk", InstanceId=instance, DiskId=disks[1])
+    ecs.wait("disks", disks[1], "Available")
+    assert ecs.refused("AttachDisk", InstanceId=instance, DiskId=disks[1]) == code
+
+
+def test_so_many_disks_are_detached_at_once(ecs: Api) -> None:
+    instance, disks = ecs.vm(disks=3)
+    ecs.control.settings(most_detaching=1, operation_s_of={"DetachDisk": 0.2})
+    ecs.do("DetachDisk", InstanceId=instance, DiskId=disks[1])
+    assert ecs.refused("DetachDisk", InstanceId=instance, DiskId=disks[2]) == ("DisksDetachingOnEcsExceeded", 400)

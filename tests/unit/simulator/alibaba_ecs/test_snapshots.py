@@ -46,7 +46,7 @@ def test_snapshot_in_creation(ecs: Api) -> None:
     assert ecs.refused("CreateDisk", ZoneId="cn-hangzhou-h", SnapshotId=late) == ("InvalidSnapshotId.NotReady", 403)
     ecs.control.settings(operation_s_of={})
     ecs.stopped(instance)
-    assert [item["kind"] for item in ecs.act("violations")] == ["stopped_in_snapshot", "stopped_in_snapshot"]
+    assert [item["kind"] for item in ecs.act("violations")] == ["power_in_snapshot", "power_in_snapshot"]
     assert ecs.refused("ResetDisk", DiskId=disks[1], SnapshotId=late) == ("InvalidSnapshotId.NotReady", 403)
     assert ecs.refused("ResetDisk", DiskId=disks[0], SnapshotId=early) == ("IncorrectDiskStatus.HasUnfinishedSnapshot", 403)
     # Deleting it cancels it.

@@ -147,7 +147,9 @@ class GiveUp:
         """The changes that take our marks off a disk, but for ``kept``."""
         if marks.REPLACED_BY in disk.marks:
             return dict.fromkeys(name for name in _OF_THIS if name not in kept)
-        return {**dict.fromkeys(name for name in _NOTES if name not in kept), **without_lock(disk.marks)}
+        # By whose disk it is a roll-back is found in which it took part.
+        whose = (marks.VM, marks.PLACE) if marks.RESET_BY in disk.marks else ()
+        return {**dict.fromkeys(name for name in _NOTES if name not in (*kept, *whose)), **without_lock(disk.marks)}
 
     def _unlock(self) -> None:
         lock, carrier = self.target.lock, self.target.carrier()

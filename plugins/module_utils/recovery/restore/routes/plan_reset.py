@@ -1,7 +1,7 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to a roll-back: which disks go back to which recovery points of themselves, and what is saved before."""
+"""The way to a roll-back: what there is of it, what is saved before, and what it will have come to."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ from dataclasses import replace
 from functools import partial
 
 from ....core.arguments import Task
-from ....core.errors import Conflict, NotFound, RecoveryError
+from ....core.errors import Conflict, RecoveryError
 from ....core.model import SUCCEEDED, Record
 from ....core.plan import Plan, Step
 from ....core.waiter import Waiter
 from ... import marks
 from ...backup.members import Members
 from ...findings import Finding, decide, gathered
-from ...gate import DELETING, STOPPING
-from ...lock.claim import GIVING_UP
-from ...model import Machine, Power, Strategy
+from ...model import Disk, Machine, Power, Strategy
 from ...naming import safety_word
 from ...points import SNAPSHOT, RecoveryPoint
 from ...provider import Intent, Provider, Saving
 from ...target import Target
+from .. import reset_words as words
 from ..case import RestoreCase
 from ..found import Restores
-from ..preflight import about_machine
+from ..preflight import about_machine, about_resets
+from ..progress import AT, TO, progress_of
 from ..records import details_of, uid_of
-from ..resets import AT, FIRST, ROLLBACK, SECOND, Reset, Resets, disk_record, progress_of, record_of, took_part
-from ..resets import Progress as Mark
+from ..reset_records import disk_record, record_of, safety_record
+from ..resets import FIRST, ROLLBACK, SECOND, Reset, Resets
 from ..steps import LOCKING, chained
-from .reset import GiveUpReset, ResetRoute, Returning
+from .exchange import Wanted
+from .give_up_reset import taking_back
+from .reset import ResetRoute
+from .returning import Journey, Returning, points_before, points_of_task, refuse_other_points, returning_of
+from .safety import SafetyPoints
 
-_CRASH, _STOPPED = "crash", "stopped"
+_CONSISTENCY: Mapping[str, str] = {FIRST: "crash", SECOND: "stopped"}
 
 
 class ResetPlanner:
@@ -64,10 +68,15 @@ class ResetPlanner:
             return self._plan_complete(reset, before)
         case.refuse_held()
         machine = case.existing()
-        points = self._points(before, machine)
-        if before and not points:
-            return self._give_up_begun(before)
-        return self._plan(machine, reset, before, points)
+        # What is under way under its name is no sign of an earlier run, once this one has taken the lock.
+        resumed = case.lock.taken_over if case.under_lock else reset.under_way
+        if reset.disks and not resumed:
+            raise Conflict(words.superseded(reset))
+        if before is None:
+            return self._plan(machine, reset, None, points_of_task(case, reset))
+        if before.disks or before.complete or reset.disks:
+            return self._plan(machine, reset, before, points_before(case, before, machine))
+        return self._take_back(before, machine)
 
     def _refuse_other_kind(self) -> None:
         """Raises Conflict when a restore of this name went another way."""
@@ -79,125 +88,110 @@ class ResetPlanner:
     def _plan_complete(self, reset: Reset, before: Reset | None) -> Plan:
         case = self._case
         if before is None:
-            moment = case.moment_asked or case.source.moment
-            if reset.moment != moment:
-                went, asks = reset.moment or "single recovery points", moment or "single recovery points"
-                raise Conflict(f'the restore "{reset.name}" exists and it went back to {went}, not to {asks}. Nothing was changed. Choose another name.')
-        if not reset.current:
-            raise Conflict(
-                f'the restore "{reset.name}" was completed, and disks of {self._target} have gone to another state by a later restore since.'
-                " Nothing was changed. To restore again choose another name."
-            )
-        if reset.machine and reset.machine.power is not Power.ON and case.task["start"] != "stopped":
+            self._refuse_other_moment(reset, case.moment_asked or case.source.moment)
+        if reset.machine is None or not reset.current:
+            raise Conflict(words.superseded(reset))
+        if before is None and not reset.moment:
+            refuse_other_points(case, reset, reset.machine, points_of_task(case, reset))
+        if reset.machine.power is not Power.ON and case.task["start"] != "stopped":
             case.task.warn(f"{self._target} is {reset.machine.status}; the restore was completed before. Start it if it should run.")
         return Plan(after=record_of(reset), why_unchanged=f'Restore "{reset.name}" was completed. A new name restores again')
 
-    # --- which disks go where
-
-    def _points(self, before: Reset | None, machine: Machine) -> Mapping[str, RecoveryPoint]:
-        """Device to the point that its disk goes back to. Raises NotFound, Conflict."""
-        case = self._case
-        if before is None:
-            if case.source.vm and case.source.vm != case.source_vm:
-                raise Conflict(f'the restore point is of VM "{case.source.vm}", not of "{case.source_vm}". Nothing was changed.')
-            if case.source.boot_only:
-                raise Conflict("a disk goes back only to snapshots of itself, not to an image. Nothing was changed. Use strategy: replace or new.")
-            return case.source.points
-        if not (before.disks or before.safety):
-            known = ", ".join(one.name for one in self._resets.every(self._target.name)) or "none"
-            raise NotFound(f'rollback_of: {self._target} has no roll-back "{before.name}". Its roll-backs: {known}.')
-        kept = before.safety_at(SECOND)
-        touched = [one.device for one in machine.attached if any(disk.ref == one.disk for disk in before.disks)]
-        lost = [device for device in touched if device not in kept]
-        if lost or not touched and before.complete:
-            what = f"no safety point is kept for {', '.join(lost)}" if lost else "a later restore has taken its disks to another state"
-            raise Conflict(f'{self._target} cannot go back to before the restore "{before.name}": {what}. Nothing was changed.')
-        return {device: kept[device] for device in touched}
-
-    def _returning(self, machine: Machine, points: Mapping[str, RecoveryPoint]) -> list[Returning]:
-        """Raises Conflict for devices that the VM does not have."""
-        strange = [device for device in points if machine.device(device) is None]
-        if strange:
-            has = ", ".join(one.device for one in machine.attached)
-            raise Conflict(f"{self._target} has no disk {', '.join(strange)}, which the restore point holds. It has {has}. Use strategy: replace or new.")
-        disks = self._target.disks_of(machine)
-        staying = [device for device in disks if device not in points]
-        if staying and not self._case.under_lock:
-            self._case.task.warn(f"{self._target} keeps these disks as they are, because the restore point does not hold them: {', '.join(staying)}.")
-        return [Returning(one, disks[one.device], points[one.device]) for one in machine.attached if one.device in points]
-
-    def _problems(self, returning: Sequence[Returning]) -> Iterable[Finding]:
-        resets = self._case.provider.resets
-        for one in returning:
-            text = resets.problem(one.disk, one.point) if resets else "its provider resets no disks."
-            if text:
-                yield Finding(f"{one.device} ({one.disk.name}) cannot go back: {text}")
+    @staticmethod
+    def _refuse_other_moment(reset: Reset, moment: str) -> None:
+        if (reset.disks or reset.safety) and reset.moment != moment:
+            went, asks = reset.moment or "single recovery points", moment or "single recovery points"
+            raise Conflict(f'the restore "{reset.name}" exists and it goes back to {went}, not to {asks}. Nothing was changed. Choose another name.')
 
     # --- the plan
 
     def _plan(self, machine: Machine, reset: Reset, before: Reset | None, points: Mapping[str, RecoveryPoint]) -> Plan:
-        case = self._case
+        case, target = self._case, self._target
+        moment = "" if before else reset.moment if reset.all_at else case.source.moment
+        self._refuse_other_moment(reset, moment)
+        refuse_other_points(case, reset, machine, points)
         looks: list[Callable[[], Iterable[Finding]]] = []
-        try:
-            returning = self._returning(machine, points)
-        except RecoveryError as error:
-            if case.under_lock or error.transient:
-                raise
-            finding, returning = Finding(error.message, kind=type(error), code=error.code), []
-            looks.append(lambda: [finding])
-        wanted = case.wanted(case.was_on())
-        moment = "" if before else case.source.moment
-        safety = self._safety(machine, returning, moment) if case.task["safety_snapshot"] else {}
-        planned = [one for members in safety.values() for one in members.planned]
+        returning = self._returning(machine, points, looks)
         disks = {one.device: one.disk for one in returning}
-        intent = Intent(case.task, self._target.name, Strategy.RESET, machine, disks=disks, planned=planned, stops=wanted.was_on)
+        wanted = case.wanted(case.was_on())
+        safety = self._safety(machine, disks, moment)
+        why_unsaved = self._why_unsaved(reset, before, safety)
+        planned = [] if why_unsaved else safety.planned
+        intent = Intent(case.task, target.name, Strategy.RESET, machine, disks=disks, planned=planned, stops=wanted.was_on)
+        journey = Journey(case.name, moment, returning, before.safety if before else (), reset.safety if why_unsaved else ())
         if not case.under_lock:
-            resumed = case.look.claim is not None
+            texts = [(one.device, one.disk, one.point, journey.mark(one, AT).text) for one in returning]
             looks += [
-                partial(about_machine, case.provider, machine, wanted, resumed=resumed),
-                partial(self._problems, returning),
+                partial(about_machine, case.provider, machine, wanted, resumed=case.look.claim is not None),
+                partial(about_resets, case.provider, [] if reset.all_at else texts),
                 *case.provider.extras.findings(intent),
             ]
             decide(gathered(looks), {name for name, value in case.task.options.items() if value is True}, case.task.warn)
-        route = ResetRoute(self._target, case.name, moment, returning, wanted, intent, safety)
-        status = case.provider.machines.status_word(Power.ON if wanted.start else Power.OFF)
+        to = f'before the restore "{before.name}"' if before else moment if reset.all_at else case.source.described
+        steps = ResetRoute(target, journey, wanted, intent, None if why_unsaved else safety).steps()
         facts = Plan(
-            after=self._predicted(returning, moment, safety, was_on=wanted.was_on, status=status),
+            after=self._predicted(machine, journey, reset, [] if why_unsaved else safety.stages(), wanted),
             verb="completed",
-            seen=lambda: record_of(self._resets.of(case.name, self._target.name)),
+            seen=lambda: record_of(self._resets.of(case.name, target.name, () if why_unsaved else safety.found())),
             release=case.lock.abandon,
-            state=partial(self._state, returning),
-            note=self._note(safety),
-            forecast=self._forecast(returning, before, safety, was_on=wanted.was_on, starts=wanted.start),
+            state=partial(words.state, target, journey, saved=not why_unsaved),
+            note=words.done(safety.names, why_unsaved),
+            forecast=words.forecast(target, journey, to, wanted, why_unsaved),
         )
         if case.under_lock:
-            return replace(facts, steps=route.steps())
-        lock = Step(LOCKING, do=partial(self._acquire, wanted.was_on, returning), undo=case.lock.give_back)
-        return replace(facts, steps=chained([lock, *route.steps()]), replan=self._again, replan_after=LOCKING)
+            return replace(facts, steps=steps)
+        return replace(facts, steps=chained([self._locking(wanted, disks.values()), *steps]), replan=self._again, replan_after=LOCKING)
 
-    def _safety(self, machine: Machine, returning: Sequence[Returning], moment: str) -> dict[str, Members]:
-        """The safety points by stage: while the VM runs, so that the slow part costs no downtime, and at rest."""
-        case, disks = self._case, {one.device: one.disk for one in returning}
+    def _returning(self, machine: Machine, points: Mapping[str, RecoveryPoint], looks: list[Callable[[], Iterable[Finding]]]) -> tuple[Returning, ...]:
+        """The disks that go back; what keeps them from being planned is one finding among the others."""
+        try:
+            return returning_of(self._case, machine, points)
+        except RecoveryError as error:
+            if self._case.under_lock or error.transient:
+                raise
+            finding = Finding(error.message, kind=type(error), code=error.code)
+            looks.append(lambda: [finding])
+            return ()
+
+    def _safety(self, machine: Machine, disks: Mapping[str, Disk], moment: str) -> SafetyPoints:
+        """The safety points of both stages, as they are, or would be."""
+        case, points = self._case, self._case.provider.points
         found = {}
-        for stage, consistency in ((FIRST, _CRASH), (SECOND, _STOPPED)):
+        for stage, consistency in _CONSISTENCY.items():
             common = {
                 marks.VM: self._target.name,
                 marks.PLACE: case.provider.place,
                 marks.RESTORE: case.name,
                 marks.SAFETY: stage,
                 marks.OF: moment,
-                marks.PARTS: str(len(returning)),
+                marks.PARTS: str(len(disks)),
                 marks.CONSISTENCY: consistency,
             }
             own = {key: value for key, value in common.items() if value}
-            wish = replace(case.provider.points.wish(case.task, consistency), method=SNAPSHOT)
+            wish = replace(points.wish(case.task, consistency), method=SNAPSHOT)
             saving = Saving(machine, disks, wish, safety_word(case.name, stage), 1, own, {}, {})
-            found[stage] = Members(self._target, case.provider.points.planned(saving) if disks else [], case.name)
-        return found
+            # What lies between the points of a VM that is stopped does not matter, and those of one that runs are only there to save time.
+            found[stage] = Members(self._target, points.planned(saving) if disks else [], case.name, one_moment=False)
+        return SafetyPoints(self._target, disks, found[FIRST], found[SECOND])
 
-    def _acquire(self, was_on: bool, returning: Sequence[Returning]) -> None:
-        self._case.lock.acquire(was_on)
-        self._target.settle([one.disk.ref for one in returning])
+    def _why_unsaved(self, reset: Reset, before: Reset | None, safety: SafetyPoints) -> str:
+        """Why there are no safety points to go back to, in the words of a message; empty when there are, or will be."""
+        task = self._case.task
+        if reset.disks:
+            # By now the disks may hold what they go back to.
+            return "" if safety.whole() else "because not all of them are there, and its disks are half-way"
+        if before and before.disks and not before.all_at:
+            return "because its disks are half-way"
+        return "" if task["safety_snapshot"] else "as safety_snapshot: false asks"
+
+    def _locking(self, wanted: Wanted, disks: Iterable[Disk]) -> Step:
+        lock, refs = self._case.lock, [disk.ref for disk in disks]
+
+        def acquire() -> None:
+            lock.acquire(wanted.was_on)
+            self._target.settle(refs)
+
+        return Step(LOCKING, do=acquire, undo=lock.give_back)
 
     def _again(self) -> Plan:
         """The plan from what is read under the lock: another run may have finished, or begun, something since the first look."""
@@ -212,141 +206,41 @@ class ResetPlanner:
             case.lock.give_back()
         return plan
 
-    def _give_up_begun(self, before: Reset) -> Plan:
+    def _take_back(self, before: Reset, machine: Machine) -> Plan:
         """The way back from a roll-back that has reset nothing yet: its safety points go, and the VM runs as it did."""
-        case = self._case
+        case, target = self._case, self._target
+        disks = target.disks_of(machine)
+        others = {disk.marks[marks.RESET_BY]: disk.name for disk in disks.values() if (found := progress_of(disk.marks)) and found.state == TO}
+        for name, disk in sorted(others.items()):
+            raise Conflict(f'{disk} of {target} is half-way by the restore "{name}". Nothing was changed. Go back with rollback_of: {name}.')
         wanted = case.wanted(case.was_on())
-        start = [Step("start VM", do=self._target.start)] if wanted.was_on and wanted.start else []
-        steps = [*start, *GiveUpReset(self._target, before).steps()]
+        intent = Intent(case.task, target.name, Strategy.RESET, machine, disks=disks, stops=wanted.was_on)
+        steps = taking_back(target, before, case.name, intent, starts=wanted.was_on and wanted.start)
         facts = Plan(
-            steps=chained(steps),
+            steps=steps,
             verb="completed",
             release=case.lock.abandon,
-            forecast=f'Would give up the unfinished restore "{before.name}" of {self._target}, which has reset no disk.',
+            forecast=f'Would give up the unfinished restore "{before.name}" of {target}, which has reset no disk.',
             note=f'The unfinished restore "{before.name}" is given up; it had reset no disk',
         )
         if case.under_lock:
             return facts
-        lock = Step(LOCKING, do=partial(self._acquire, wanted.was_on, ()), undo=case.lock.give_back)
-        return replace(facts, steps=chained([lock, *steps]), replan=self._again, replan_after=LOCKING)
+        return replace(facts, steps=chained([self._locking(wanted, ()), *steps]), replan=self._again, replan_after=LOCKING)
 
-    # --- words
-
-    def _predicted(self, returning: Sequence[Returning], moment: str, safety: Mapping[str, Members], *, was_on: bool, status: str) -> Record:
+    def _predicted(self, machine: Machine, journey: Journey, reset: Reset, stages: Sequence[tuple[str, Members]], wanted: Wanted) -> Record:
+        """The record of the roll-back when it is complete."""
         case = self._case
-        stages = [stage for stage in safety if stage == SECOND or was_on]
-        points = [
-            {"device": one.device, "point": one.name, "uid": "", "at_rest": stage == SECOND, "created_at": None}
-            for stage in stages
-            for one in safety[stage].planned
-        ]
+        # Those of a VM that runs are made only while it does.
+        kept = [stage for stage, _members in stages if stage == SECOND or reset.safety_at(FIRST) or machine.power is Power.ON and not reset.disks]
+        points = [safety_record(planned) for stage, members in stages if stage in kept for planned in members.planned]
         details = details_of(
             vm=self._target.name,
             zone=case.provider.place,
             strategy=ROLLBACK,
-            point=moment,
-            disks=[disk_record(one.device, one.disk, one.point.ref, True) for one in sorted(returning, key=lambda one: one.disk.ref)],
-            safety_points=points,
-            vm_status=status,
+            point=journey.moment,
+            disks=[disk_record(one.device, one.disk, one.point.ref, True) for one in sorted(journey.returning, key=lambda one: one.disk.ref)],
+            safety_points=points or [safety_record(point) for point in journey.left],
+            vm_status=case.provider.machines.status_word(Power.ON if wanted.start else Power.OFF),
         )
-        tags = case.provider.marks.check_tags(case.task["tags"]) if points else {}
+        tags = case.provider.marks.check_tags(case.task["tags"]) if points else marks.in_all([point.tags for point in journey.left])
         return Record(case.name, uid_of(case.provider.place, self._target.name, case.name), case.provider.NAME, SUCCEEDED, None, tags, details)
-
-    def _note(self, safety: Mapping[str, Members]) -> str:
-        if not safety:
-            return "No safety points were made, as safety_snapshot: false asks: there is no way back from this restore"
-        return f"What the disks held before is kept in safety points: {', '.join(one.name for one in safety[SECOND].planned)}"
-
-    def _forecast(self, returning: Sequence[Returning], before: Reset | None, safety: Mapping[str, Members], *, was_on: bool, starts: bool) -> str:
-        to = f'before the restore "{before.name}"' if before else self._case.source.described
-        what = ", ".join(f"{one.device} ({one.disk.name} to {one.point.name})" for one in returning)
-        first = (
-            "What they hold would be saved before." if safety else "Nothing would be saved before, as safety_snapshot: false asks: there would be no way back."
-        )
-        stop = f" {self._target} would be stopped meanwhile{'' if starts else ', and stay stopped'}." if was_on else ""
-        return f"Would roll the disks of {self._target} back to {to}: {what}. {first}{stop}"
-
-    def _state(self, returning: Sequence[Returning]) -> str:
-        """A few sentences for an operator, about what was read only."""
-        target = self._target
-        try:
-            machine = target.get()
-            disks = [disk for disk in target.found(one.disk.ref for one in returning) if disk]
-        except RecoveryError as trouble:
-            return self._unseen(trouble)
-        at = [disk.name for disk in disks if took_part(disk, self._case.name) and _state_of(disk) == AT]
-        between = [disk.name for disk in disks if took_part(disk, self._case.name) and _state_of(disk) != AT]
-        before = [disk.name for disk in disks if not took_part(disk, self._case.name)]
-        parts = [f"at the recovery point: {', '.join(at)}"] if at else []
-        parts += [f"half-way, their data is in the safety points: {', '.join(between)}"] if between else []
-        parts += [f"as before: {', '.join(before)}"] if before else []
-        power = f"is {machine.status}" if machine else "does not exist"
-        return f"Now {target} {power}; its disks are {'; '.join(parts)}. Run the task again to go on, or go back with rollback_of: {self._case.name}."
-
-    def _unseen(self, trouble: RecoveryError) -> str:
-        sent = self._target.gate.sent
-        deleted = [what for what in sent if what.startswith(DELETING)]
-        texts = [
-            f"How things stand now could not be read: {trouble.message}",
-            f"The last change that was accepted: {sent[-1]}." if sent else "No change was accepted.",
-        ]
-        if any(what.startswith(STOPPING) for what in sent):
-            texts.append(f"{self._target} may be stopped; what its disks held is in the safety points.")
-        texts += [f"This run had begun with {'; '.join(deleted)}."] if deleted else []
-        return " ".join([*texts, "Run the same task again as soon as the provider answers."])
-
-
-def _state_of(disk: object) -> str:
-    found: Mark | None = progress_of(getattr(disk, "marks", {}))
-    return found.state if found else ""
-
-
-class ResetDeletion:
-    """The deletion of one roll-back: what it kept is given up, under the lock; its disks stay as they are."""
-
-    def __init__(self, task: Task, provider: Provider, waiter: Waiter, find: Callable[[], Reset | None]) -> None:
-        self._task, self._find = task, find
-        self._provider, self._waiter = provider, waiter
-        self._target: Target | None = None
-        self._under_lock = False
-
-    def plan(self, reset: Reset | None) -> Plan:
-        """The way from a roll-back to no trace of it but the disks as they are. Raises Conflict for one that is not complete."""
-        if reset is None:
-            return Plan(why_unchanged=f'Restore "{self._task["name"] or self._task["uid"]}" is already absent')
-        target = self._target = self._target or Target(self._provider, reset.vm, self._waiter)
-        purpose = GIVING_UP + reset.name
-        lock = target.lock_for(purpose, self._task["lock_ttl"], lambda claim: claim.purpose == purpose)
-        claim = target.claim()
-        findings = [Finding(f"{target} is held by {claim.holder}; run again when that has ended.")] if claim and claim.purpose != purpose else []
-        tags = self._provider.marks.check_tags(self._task["tags"])
-        if any(point.tags.get(key) != value for point in reset.safety for key, value in tags.items()):
-            findings.append(Finding(f"its safety points do not carry the labels {tags}, so it is not what was meant to be deleted."))
-        if self._task["delete_vm"]:
-            findings.append(Finding("delete_vm is for restores with strategy new; this one is a roll-back, and its VM is the original."))
-        if not (reset.complete or self._under_lock or claim):
-            findings.append(Finding("it is not complete. Run it again to finish it, or give it up with rollback_of."))
-        if reset.machine is None:
-            findings.append(Finding(f"{target} does not exist. Delete its safety points with the module snapshot."))
-        decide(findings, (), self._task.warn)
-        going = ", ".join(f"safety point {point.name}" for point in reset.safety)
-        steps = GiveUpReset(target, reset).steps()
-        facts = Plan(
-            steps=steps,
-            verb="deleted",
-            release=lock.abandon,
-            note=f"Deleted: {going}" if going else "It kept nothing; its marks are removed",
-            forecast=f'Restore would be deleted: "{reset.name}" of {target}, with {going or "its marks, and no point"}.',
-        )
-        if self._under_lock:
-            return facts
-        on = reset.machine is not None and reset.machine.power is Power.ON
-        locking = Step(LOCKING, do=lambda: (lock.acquire(on), None)[1], undo=lock.give_back)
-        return replace(facts, steps=chained([locking, *steps]), replan=self._again, replan_after=LOCKING)
-
-    def _again(self) -> Plan:
-        self._under_lock = True
-        plan = self.plan(self._find())
-        if not plan.steps and self._target:
-            self._target.lock.give_back()
-        return plan

@@ -116,7 +116,8 @@ class Replace:
         machine = self._old()
         if machine is None:
             return
-        missing = [device.new.name for device, disk in zip(self.builder.devices, self.builder.disks.found(self.builder.devices)) if disk is None]
+        made = [device for device in self.builder.devices if not device.new.made_with_machine]
+        missing = [device.new.name for device, disk in zip(made, self.builder.disks.found(made)) if disk is None]
         if missing or self.target.provider.machines.securing(machine) or machine.power is not Power.OFF:
             raise Conflict(f"{self.target} was changed by somebody else. It stays.")
         self.target.make_way(machine)

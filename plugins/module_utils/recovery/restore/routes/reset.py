@@ -3,155 +3,92 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Roll-back: the disks themselves go back to recovery points of them, after safety points that can bring back what they held.
 
-A reset shows nowhere, so each disk is marked before it ("to") and after it ("at"). What is marked "to" is done again.
+A reset shows nowhere, so each disk is marked before it ("to") and after it ("at"). Unless all are "at", all go back again: somebody may have
+started the VM in between, and it has then written to disks that had gone back and to disks that had not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
-from ....core.errors import ProviderFailure
+from ....core.errors import Conflict, OutcomeUnknown, ProviderFailure, RecoveryError
 from ....core.plan import Progress, Step
-from ....core.steps import at_once
 from ... import marks
-from ...backup.members import Members, delete_members, mark_members, saved_at_rest, wait_for_deletions
-from ...model import Attachment, Disk, Machine, Moment, Power, Ref
+from ...model import Disk, Moment, Power, Ref
 from ...points import RecoveryPoint
 from ...provider import Intent
 from ...target import Target
-from ..resets import AT, FIRST, SECOND, TO, Reset, took_part
-from ..resets import Progress as Mark
-from ..steps import (
-    KEEPING_SAFETY,
-    RESETTING,
-    SAVING_AT_REST,
-    SAVING_RUNNING,
-    STARTING,
-    STOPPING,
-    UNLOCKING,
-    VERIFYING,
-    chained,
-)
+from ..progress import AT, TO, mark_changes, progress_of, took_part, unmarking
+from ..steps import KEEPING_SAFETY, RESETTING, STARTING, STOPPING, UNLOCKING, VERIFYING, chained
 from .exchange import Wanted
-
-
-@dataclass(frozen=True)
-class Returning:
-    """One disk on its way to a recovery point of itself."""
-
-    attachment: Attachment
-    disk: Disk
-    point: RecoveryPoint
-
-    @property
-    def device(self) -> str:
-        return self.attachment.device
+from .returning import Journey, Returning
+from .safety import SafetyPoints, keep
 
 
 class ResetRoute:
-    """The steps for one VM, under its lock. ``safety`` are the points to be made while it runs, and at rest; empty when the task wants none."""
+    """The steps for one VM, under its lock. Without ``safety`` there is no way back once a reset was asked for."""
 
-    def __init__(
-        self, target: Target, name: str, moment: str, returning: Sequence[Returning], wanted: Wanted, intent: Intent, safety: Mapping[str, Members]
-    ) -> None:
-        self._target, self._name, self._moment, self._wanted, self._intent = target, name, moment, wanted, intent
-        self._returning, self._safety = list(returning), safety
+    def __init__(self, target: Target, journey: Journey, wanted: Wanted, intent: Intent, safety: SafetyPoints | None) -> None:
+        self._target, self._journey, self._wanted, self._intent, self._safety = target, journey, wanted, intent, safety
+        # Whether no reset was asked for, so that every disk still holds what it held.
+        self._unsent = False
 
     def steps(self) -> tuple[Step, ...]:
         """The steps in their order."""
         target, wanted, safety = self._target, self._wanted, self._safety
         steps = list(target.provider.extras.steps(self._intent, Moment.BEFORE_STOP, target.gate))
-        if FIRST in safety and wanted.was_on:
-            members = safety[FIRST]
-            # The slow part is done while the VM runs: the second one holds only what has changed since.
-            steps.append(Step(SAVING_RUNNING, do=self._save(members), done=self._saved_running, wait=partial(self._ready, members), undo=self._drop_safety))
-        if wanted.was_on:
-            steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=target.settled(self._start_again), disruptive=True))
-        if SECOND in safety:
-            members = safety[SECOND]
-            steps.append(Step(SAVING_AT_REST, do=self._save_at_rest, done=self._saved_at_rest, wait=partial(self._ready, members), undo=self._drop_safety))
-        # Without safety points there is nothing to go back to.
-        steps.append(
-            Step(
-                RESETTING,
-                do=self._reset,
-                done=self._reset_done,
-                undo=target.settled(self._reset_back) if SECOND in safety else None,
-                disruptive=SECOND in safety,
-                point_of_no_return=SECOND not in safety,
-            )
-        )
+        drop = self._settled(partial(safety.drop, self._touched)) if safety else None
+        if safety and wanted.was_on:
+            steps.append(replace(safety.saving_running(self._touched), undo=drop))
+        # A VM that was stopped may have been started by somebody since.
+        start_again = self._settled(self._start_again) if wanted.was_on else None
+        steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=start_again, disruptive=True))
+        if safety:
+            steps.append(replace(safety.saving_at_rest(self._touched), undo=drop))
+        back = self._settled(self._reset_back)
+        steps.append(Step(RESETTING, do=self._reset, done=self._reset_done, undo=back, disruptive=True, point_of_no_return=safety is None))
         if wanted.start:
-            steps.append(Step(STARTING, do=target.start, done=self._is_on, undo=target.settled(self._stop_for_undo), disruptive=True))
+            steps.append(Step(STARTING, do=target.start, done=self._is_on, undo=self._settled(self._stop), disruptive=True))
         # What was seen to be restored is not taken back, whatever becomes of the marks.
         steps.append(Step(VERIFYING, do=self._verify, point_of_no_return=True))
-        if safety:
+        if safety or self._journey.left:
             steps.append(Step(KEEPING_SAFETY, do=self._keep, done=self._kept))
-        steps.append(Step(UNLOCKING, do=lambda: target.lock.release({marks.RESTORE: self._name})))
+        steps.append(Step(UNLOCKING, do=lambda: target.lock.release({marks.RESTORE: self._journey.name})))
         return chained(steps)
+
+    def _settled(self, undo: Callable[[], None]) -> Callable[[], None]:
+        """``undo``, begun when what is under way on the VM and its disks has ended: a mark that comes later would tell of a reset that never was."""
+
+        def act() -> None:
+            self._target.settle([one.disk.ref for one in self._journey.returning])
+            undo()
+
+        return act
 
     # --- what is there
 
-    def _disks(self) -> list[Disk]:
-        found = self._target.found(one.disk.ref for one in self._returning)
-        missing = [one.device for one, disk in zip(self._returning, found) if disk is None]
+    def _there(self) -> list[tuple[Returning, Disk]]:
+        """The disks that exist."""
+        returning = self._journey.returning
+        return [(one, disk) for one, disk in zip(returning, self._target.found(one.disk.ref for one in returning)) if disk]
+
+    def _every(self) -> list[tuple[Returning, Disk]]:
+        """The same. Raises ProviderFailure when one is gone."""
+        there = self._there()
+        missing = [one.device for one in self._journey.returning if one not in [each for each, _disk in there]]
         if missing:
             raise ProviderFailure(f"{self._target} has lost {', '.join(missing)}: somebody has deleted disks.")
-        return [disk for disk in found if disk]
-
-    def _mark(self, one: Returning, state: str) -> str:
-        return Mark(state, len(self._returning), self._moment, one.point.ref).text
+        return there
 
     def _touched(self) -> bool:
-        """Whether the reset of any disk was asked for."""
-        return any(took_part(disk, self._name) for disk in self._disks())
+        """Whether the reset of any disk may have been asked for."""
+        return any(took_part(disk, self._journey.name) for _one, disk in self._there())
 
     def _all_at(self) -> bool:
-        return all(took_part(disk, self._name) and disk.marks.get(marks.RESET) == self._mark(one, AT) for one, disk in zip(self._returning, self._disks()))
-
-    # --- safety points
-
-    def _save(self, members: Members) -> Callable[[], None]:
-        return lambda: members.submit(self._target.existing())
-
-    def _saved_running(self) -> Progress:
-        # After the stop it is of no use any more.
-        return Progress.DONE if self._target.existing().power is not Power.ON or self._touched() else self._safety[FIRST].done()
-
-    def _ready(self, members: Members) -> None:
-        members.wait_until_ready()
-
-    def _saved_at_rest(self) -> Progress:
-        if self._touched():
-            # Now they would hold what the disks went back to. The ones from before are looked at when they are needed.
-            return Progress.DONE
-        machine = self._target.existing()
-        points = [point for point in self._safety[SECOND].found() if point]
-        return self._safety[SECOND].done() if all(saved_at_rest(point, machine) for point in points) else Progress.NO
-
-    def _save_at_rest(self) -> None:
-        """Save all disks after the stop; what an earlier run had saved before somebody started the VM again is made anew."""
-        machine, members = self._target.existing(), self._safety[SECOND]
-        stale = [point for point in members.found() if point and not saved_at_rest(point, machine)]
-        wait_for_deletions(self._target, stale, delete_members(self._target, stale))
-        members.submit(machine)
-
-    def _drop_safety(self) -> None:
-        """Delete the safety points when every disk holds what it held before, so that nothing needs them."""
-        if self._touched():
-            return
-        made = [point for members in self._safety.values() for point in members.found() if point]
-        wait_for_deletions(self._target, made, delete_members(self._target, made))
-
-    def _keep(self) -> None:
-        made = [point for members in self._safety.values() for point in members.found() if point]
-        mark_members(self._target.provider, self._target.gate, made, {marks.KEPT: marks.YES})
-
-    def _kept(self) -> Progress:
-        made = [point for members in self._safety.values() for point in members.found() if point]
-        return Progress.DONE if all(marks.KEPT in point.marks for point in made) else Progress.NO
+        name = self._journey.name
+        return all(took_part(disk, name) and disk.marks.get(marks.RESET) == self._journey.mark(one, AT).text for one, disk in self._every())
 
     # --- stop and start
 
@@ -160,18 +97,20 @@ class ResetRoute:
 
     def _stop(self) -> None:
         self._target.stop(self._wanted.discard_volatile)
-        # Whoever started it half-way has let it write to disks that had gone back: they go back once more.
-        self._mark_all(TO, [(one, disk) for one, disk in zip(self._returning, self._disks()) if took_part(disk, self._name)])
 
     def _stopped(self) -> Progress:
+        # When all disks have gone back, it was stopped by a run that died later: once is enough.
         return Progress.DONE if self._target.existing().power is Power.OFF or self._all_at() else Progress.NO
 
-    def _start_again(self) -> None:
-        if not self._touched():
-            self._target.start()
+    def _is_half_way(self) -> bool:
+        """Whether this roll-back, or one from which it goes back, has begun to reset disks."""
+        found = [progress_of(disk.marks) for _one, disk in self._there()]
+        return self._touched() or any(one.state == TO for one in found if one)
 
-    def _stop_for_undo(self) -> None:
-        self._target.stop(self._wanted.discard_volatile)
+    def _start_again(self) -> None:
+        if self._is_half_way():
+            raise ProviderFailure(f"{self._target} stays stopped, because its disks are half-way.")
+        self._target.start()
 
     # --- going back
 
@@ -179,56 +118,66 @@ class ResetRoute:
         return Progress.DONE if self._all_at() else Progress.NO
 
     def _reset(self) -> None:
-        pairs = list(zip(self._returning, self._disks()))
-        wanted = [(one, disk) for one, disk in pairs if not took_part(disk, self._name) or disk.marks.get(marks.RESET) != self._mark(one, AT)]
-        self._see_safety()
-        self._mark_all(TO, wanted)
+        every, first = self._every(), not self._touched()
         machine = self._target.existing()
-        self._send(machine, {one.disk.ref: one.point for one, _disk in wanted}, [disk for _one, disk in wanted])
-        self._mark_all(AT, wanted)
+        off = [one.device for one, disk in every if disk.ref not in machine.disks]
+        if off:
+            raise Conflict(f"{self._target} does not have its disk {', '.join(off)} any more: somebody has taken it off. It was not reset.")
+        if self._safety and first:
+            self._safety.check()
+        # The points that this one goes back to must not look as if nothing needed them, once the disks do not tell of their roll-back any more.
+        keep(self._target, [point for point in self._journey.of_before if marks.KEPT not in point.marks])
+        self._unsent = first
+        self._mark_all(TO)
+        sent, self._unsent = len(self._target.gate.sent), False
+        try:
+            self._send({one.disk.ref: one.point for one, _disk in every}, [disk for _one, disk in every])
+        except RecoveryError as error:
+            self._unsent = first and len(self._target.gate.sent) == sent and not isinstance(error, OutcomeUnknown)
+            raise
+        self._mark_all(AT)
 
-    def _see_safety(self) -> None:
-        """Raises ProviderFailure unless every disk can come back to what it holds now."""
-        missing = (
-            [one.name for one, point in zip(self._safety[SECOND].planned, self._safety[SECOND].found()) if point is None] if SECOND in self._safety else []
-        )
-        if missing:
-            raise ProviderFailure(f"safety points of {self._target} are gone, so that its disks could not come back: {', '.join(missing)}. Nothing was reset.")
-
-    def _send(self, machine: Machine, points: Mapping[Ref, RecoveryPoint], disks: Sequence[Disk]) -> None:
-        resets = self._target.provider.resets
+    def _send(self, points: Mapping[Ref, RecoveryPoint], disks: Sequence[Disk]) -> None:
+        """All resets at once, each awaited."""
+        resets, gate, machine = self._target.provider.resets, self._target.gate, self._target.existing()
         if resets is None:
             raise RuntimeError("the provider resets no disks")
-        gate = self._target.gate
         gate.wait_all(gate.begin_all([resets.reset(machine, disk, points[disk.ref]) for disk in disks]))
 
-    def _mark_all(self, state: str, wanted: Sequence[tuple[Returning, Disk]]) -> None:
+    def _mark_all(self, state: str) -> None:
+        target, journey = self._target, self._journey
         # Whose disk it is goes with it: by that the roll-back is found.
-        identity = {marks.VM: self._target.name, marks.PLACE: self._target.provider.place}
-        changes = [
-            (partial(self._target.disk, disk.ref), {marks.RESET_BY: self._name, marks.RESET: self._mark(one, state), **identity}) for one, disk in wanted
-        ]
-        self._target.gate.mark_all(changes, until_seen=True)
+        identity = {marks.VM: target.name, marks.PLACE: target.provider.place}
+        wanted = [(partial(target.disk, disk.ref), mark_changes(journey.name, journey.mark(one, state), identity)) for one, disk in self._there()]
+        target.gate.mark_all(wanted, until_seen=True)
 
     def _reset_back(self) -> None:
-        """Bring every disk that may have gone back to the safety point that was made at rest, and take its marks off."""
-        touched = [disk for disk in self._disks() if took_part(disk, self._name)]
-        if not touched:
+        """Bring all disks back to the safety points that were made at rest, and give them the marks that they had."""
+        if not self._touched():
             return
-        self._stop_for_undo()
-        found = {point.source_uid: point for point in self._safety[SECOND].found() if point}
-        lost = [disk.ref for disk in touched if disk.uid not in found]
-        if lost:
-            raise ProviderFailure(f"the safety points of {', '.join(lost)} are gone.")
-        self._mark_all(TO, [(one, disk) for one in self._returning for disk in touched if disk.ref == one.disk.ref])
-        self._send(self._target.existing(), {disk.ref: found[disk.uid] for disk in touched}, touched)
-        self._target.gate.mark_all([(partial(self._target.disk, disk.ref), {marks.RESET_BY: None, marks.RESET: None}) for disk in touched], until_seen=True)
+        if not self._unsent:
+            if self._safety is None:
+                raise ProviderFailure(f"there are no safety points to which the disks of {self._target} could come back.")
+            self._bring_back(self._safety)
+        name = self._journey.name
+        wanted = [(partial(self._target.disk, disk.ref), unmarking(one.disk, name)) for one, disk in self._there()]
+        self._target.gate.mark_all(wanted, until_seen=True)
 
-    # --- reading back
+    def _bring_back(self, safety: SafetyPoints) -> None:
+        self._stop()
+        found = {point.source_uid: point for point in safety.at_rest()}
+        disks = [disk for _one, disk in self._there()]
+        lost = [disk.name for disk in disks if disk.uid not in found]
+        if lost:
+            raise ProviderFailure(f"the safety points of {', '.join(lost)} are gone, so that these disks cannot come back.")
+        self._mark_all(TO)
+        self._send({disk.ref: found[disk.uid] for disk in disks}, disks)
+
+    # --- at the end
 
     def _verify(self) -> None:
         machine = self._target.existing()
-        off = [one.device for one in self._returning if one.disk.ref not in machine.disks]
+        off = [one.device for one in self._journey.returning if one.disk.ref not in machine.disks]
         problems = [f"{', '.join(off)} is not attached"] if off else []
         if not self._all_at():
             problems.append("not every disk was seen to go back")
@@ -237,32 +186,11 @@ class ResetRoute:
         if problems:
             raise ProviderFailure(f"{self._target} is not as it should be after the roll-back: {'; '.join(problems)}.")
 
+    def _made(self) -> list[RecoveryPoint]:
+        return [*(self._safety.found() if self._safety else ()), *self._journey.left]
 
-class GiveUpReset:
-    """Deletion of what a complete roll-back kept: its safety points, and the marks on its disks."""
+    def _keep(self) -> None:
+        keep(self._target, self._made())
 
-    def __init__(self, target: Target, reset: Reset) -> None:
-        self._target, self._reset = target, reset
-
-    def steps(self) -> tuple[Step, ...]:
-        steps = [Step("delete safety points", do=self._delete, point_of_no_return=True)] if self._reset.safety else []
-        return chained([*steps, Step("remove notes", do=self._forget), Step(UNLOCKING, do=self._unlock)])
-
-    def _delete(self) -> None:
-        provider = self._target.provider
-        there = [point for point in at_once(*[partial(provider.points.get, point) for point in self._reset.safety]) if point]
-        wait_for_deletions(self._target, there, delete_members(self._target, there))
-
-    def _forget(self) -> None:
-        found = [disk for disk in self._target.found(disk.ref for disk in self._reset.disks) if disk and took_part(disk, self._reset.name)]
-        gone: dict[str, None] = {marks.RESET_BY: None, marks.RESET: None}
-        whose: dict[str, None] = {marks.VM: None, marks.PLACE: None}
-        # A disk that another restore has made, or keeps, is found by whose it is.
-        others = (marks.RESTORE, marks.REPLACED_BY)
-        wanted = [(partial(self._target.disk, disk.ref), gone if any(name in disk.marks for name in others) else {**gone, **whose}) for disk in found]
-        self._target.gate.mark_all(wanted)
-
-    def _unlock(self) -> None:
-        machine = self._target.get()
-        ours = machine is not None and machine.marks.get(marks.RESTORE) == self._reset.name
-        self._target.lock.release({marks.RESTORE: None} if ours else None)
+    def _kept(self) -> Progress:
+        return Progress.DONE if self._safety and all(marks.KEPT in point.marks for point in self._made()) else Progress.NO

@@ -300,6 +300,16 @@ def test_secret_for_one_provider_and_open_for_another_is_a_bug() -> None:
         argument_spec({"alpha": {"key": Option(secret=True)}, "beta": {"key": Option()}}, None)
 
 
+def test_option_has_the_choices_of_all_its_providers_and_a_task_those_of_its_own() -> None:
+    providers = {"alpha": {"way": Option(spec={"choices": ["a", "b"]})}, "beta": {"way": Option(spec={"choices": ["b", "c"]})}}
+    spec = argument_spec(providers, None)
+    assert spec["way"]["choices"] == ["a", "b", "c"]
+    params = {name: option.get("default") for name, option in spec.items()} | {"operation": "INSPECT_ALL", "provider": "alpha"}
+    assert resolve("thing", {**params, "way": "b"}, {"way"}, providers, {})["way"] == "b"
+    with pytest.raises(InvalidRequest, match="provider alpha does not have c. Choose one of: a, b"):
+        resolve("thing", {**params, "way": "c"}, {"way"}, providers, {})
+
+
 def test_variables_and_operations_of_a_shared_option_may_differ() -> None:
     spec = argument_spec({"alpha": {"zone": Option(env=("A",))}, "beta": {"zone": Option(env=("B",), operations=(CREATE,))}}, None)
     assert spec["zone"] == {"type": "str"}

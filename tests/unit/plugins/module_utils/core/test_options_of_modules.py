@@ -43,7 +43,7 @@ CONNECTION: dict[str, dict[str, tuple[str, ...]]] = {
         "iam_url": ("IBMCLOUD_IAM_API_ENDPOINT",),
     },
     "alibaba_ecs": {
-        "region": ("ALIBABA_CLOUD_REGION_ID",),
+        "region": ("ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION"),
         "api_url": ("ALIBABA_ECS_API_URL",),
         "sts_url": ("ALIBABA_STS_API_URL",),
     },

@@ -195,6 +195,7 @@ class Bench:
 
     cloud: Cloud = field(default_factory=Cloud)
     wait_timeout: int = 600
+    provider: type[Memory] = Memory
     inline: bool = True
 
     def copy(self) -> Bench:
@@ -228,9 +229,8 @@ class Bench:
         cloud.unstick()
         return ran
 
-    @staticmethod
-    def _backend(module: str, task: Task, process: Process, waiter: Waiter) -> Backend:
-        provider = Memory(task, process, task["site"])
+    def _backend(self, module: str, task: Task, process: Process, waiter: Waiter) -> Backend:
+        provider = self.provider(task, process, task["site"])
         return BackupBackend(task, waiter, provider) if module == "backup" else RestoreBackend(task, waiter, provider)
 
     def backup(self, moment: str | None = FIRST, **given: Any) -> Ran:

@@ -27,11 +27,14 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors im
     WaitTimeout,
 )
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.guard import before_sending
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.model import SUCCEEDED
 from ansible_collections.multicloud.recovery.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.findings import Finding
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import KEY, claim_of, parse_standing
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.lock import Lock
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Attachment, Disk, Machine, Marked, Power, Ref
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provider import Change
 
 from tests.unit.fakes import FakeClock
@@ -40,6 +43,8 @@ T = TypeVar("T")
 
 EPOCH = datetime(2026, 1, 3, tzinfo=timezone.utc)
 STALE, IN_USE, SCARCE, TAKEN = "stale", "in use", "scarce", "taken"
+# What a disk holds while it goes back to a recovery point, and when that has failed.
+TORN = "torn"
 READ, CHANGE = "read", "change"
 # How the addresses begin that a machine gets at its start.
 GIVEN = "198.51.100."
@@ -131,6 +136,10 @@ class Cloud:
         self.unrest: set[Ref] = set()
         self.findings: list[Finding] = []
         self.violations: list[str] = []
+        # What disks held that may go back to recovery points, by the disk's uid: on the disk itself, or in a recovery point of it that is whole.
+        self.treasures: set[tuple[str, str]] = set()
+        # Machines that run because somebody has started them in the middle of a task; a stop ends that.
+        self.started_by_others: set[Ref] = set()
         self._before: dict[str, dict[Ref, list[Any]]] = {"get": {}, "list": {}}
         self._made = 0
 
@@ -143,6 +152,7 @@ class Cloud:
         other.things, other.manifests, other.addresses = dict(self.things), dict(self.manifests), dict(self.addresses)
         other.findings, other.holders = list(self.findings), dict(self.holders)
         other.operations, other.violations, other.precious, other.unrest = [], list(self.violations), set(self.precious), set(self.unrest)
+        other.treasures, other.started_by_others = set(self.treasures), set(self.started_by_others)
         other.slow, other._before = replace(self.slow), {"get": {}, "list": {}}
         return other
 
@@ -234,9 +244,9 @@ class Cloud:
         """Note who holds a machine's lock: on the machine itself, or on one of its disks while there is no machine."""
         thing = self.things[ref]
         machine = ref if isinstance(thing, Machine) else _machine_of(thing)
-        if marks.LOCK in changes and (isinstance(thing, Machine) or machine not in self.things):
-            run = (changes[marks.LOCK] or "").partition("-")[0]
-            self.holders[machine] = "" if run == "free" else run
+        if any(key == marks.LOCK or key.startswith(KEY) for key in changes) and (isinstance(thing, Machine) or machine not in self.things):
+            claim = claim_of({key: value for key, value in thing.marks.items() if not _only_stands(key, value)})
+            self.holders[machine] = "" if claim is None or claim.released_unfinished else claim.run
 
     # --- what machines do
 
@@ -244,6 +254,8 @@ class Cloud:
         """What a start or a stop comes to; a VM that stops loses an address that is not reserved."""
         machine = self.machine(ref)
         own = dict(machine.own)
+        if power is Power.OFF:
+            self.started_by_others.discard(ref)
         if power is Power.OFF and own["address"] not in self.addresses:
             own["address"] = ""
         if power is Power.ON and not own["address"]:
@@ -293,8 +305,19 @@ class Cloud:
     def check(self) -> None:
         for machine in [one for one in self.things.values() if isinstance(one, Machine)]:
             found = {self.things[one.disk].own["content"] for one in machine.attached if one.disk in self.things}
-            if machine.power is Power.ON and len(found) > 1 and not self.mixes:
+            if machine.power is Power.ON and machine.ref not in self.started_by_others and (TORN in found or len(found) > 1 and not self.mixes):
                 self.violations.append(f"{machine.ref} runs on a mix of {sorted(found)}")
+
+        self.violations += [f"{content} of the disk {uid} is lost" for uid, content in self.treasures if not self._is_there(uid, content)]
+
+    def _is_there(self, uid: str, content: str) -> bool:
+        on_disk = any(isinstance(one, Disk) and one.uid == uid and one.own["content"] == content for one in self.things.values())
+        return on_disk or self.is_saved(uid, content)
+
+    def is_saved(self, uid: str, content: str) -> bool:
+        """Whether a recovery point of this very disk, which is whole and not about to go, holds this content."""
+        points = [one for one in self.things.values() if isinstance(one, RecoveryPoint) and one.source_uid == uid]
+        return any(one.status == SUCCEEDED and not one.condemned and content in one.own["contents"].values() for one in points)
 
     def check_deletion(self, refs: Iterable[Ref]) -> None:
         """At the moment at which a deletion is accepted."""
@@ -309,6 +332,11 @@ class Cloud:
             self.violations.append(f"{what}: the lock is held by {holder or 'nobody'}")
         if exchanges and there and there.power is not Power.OFF:
             self.violations.append(f"{what}: the machine is {there.status}")
+
+
+def _only_stands(key: str, value: str) -> bool:
+    """Whether the mark is of a run that stands for the lock and does not hold it."""
+    return key.startswith(KEY) and not parse_standing(key, value).holds
 
 
 def _machine_of(disk: Marked) -> Ref:

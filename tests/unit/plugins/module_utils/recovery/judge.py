@@ -39,7 +39,8 @@ def state_of(cloud: Cloud, *, lock: bool = True) -> dict[str, Any]:
 def _key(ref: str, thing: Any) -> str:
     if isinstance(thing, RecoveryPoint):
         # The attempt is part of its name.
-        return f"point of {thing.marks.get(marks.VM)} {thing.device} {thing.marks.get(marks.BACKUP)} {thing.kind}"
+        of = thing.marks.get(marks.BACKUP) or f"before {thing.marks.get(marks.RESTORE)} {thing.marks.get(marks.SAFETY)}"
+        return f"point of {thing.marks.get(marks.VM)} {thing.device} {of} {thing.kind}"
     return ref
 
 
@@ -60,8 +61,8 @@ def without_new_backups(state: Mapping[str, Any], before: Mapping[str, Any]) -> 
     """The state without new backups that are complete: what a run has saved as a whole may stay, whatever becomes of the run."""
     by_backup: dict[str, list[str]] = {}
     for key, facts in state.items():
-        if key.startswith("point of "):
-            by_backup.setdefault(facts["marks"].get(marks.BACKUP, ""), []).append(key)
+        if key.startswith("point of ") and marks.BACKUP in facts["marks"]:
+            by_backup.setdefault(facts["marks"][marks.BACKUP], []).append(key)
     whole = {
         key
         for keys in by_backup.values()
@@ -81,6 +82,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 _NOTHING_CHANGED = re.compile(r"[Nn]othing was changed|[Tt]his run changed nothing|No change was accepted")
 _NOTHING_DELETED = re.compile(r"[Nn]othing was deleted|none is deleted")
 _KEPT = re.compile(r"disks from before are (?:kept|safe too): ([^.;|]+)|attached nowhere: ([^.;|]+)|; its new disks ([^;.|]+) are safe")
+_SAFE = re.compile(r"kept in safety points: ([^.;|]+)")
 _DELETED = re.compile(r"disks from before are deleted: ([^.;|]+)|from before that are deleted: ([^.;|]+)|new disks are deleted: ([^.;|]+)")
 _NOW_ON = re.compile(r'Now VM "([^"]+)" is (\w+) on (?:its disks from before|the restored disks|the disks that were to come back|its own disks) \(([^)]*)\)')
 _MOVING = ("MOVING", "LEAVING")
@@ -95,7 +97,9 @@ def false_sentences(ran: Ran, bench: Bench) -> list[str]:
         false.append(f"says that nothing was changed after {ran.sent}")
     if _NOTHING_DELETED.search(text) and any(what.startswith("deleting") for what in ran.sent):
         false.append(f"says that nothing was deleted after {ran.sent}")
+    points = {point.name for point in bench.every(RecoveryPoint).values()}
     if not ran.check:
+        false += [f"says that {name} is there" for name in _named(_SAFE, text) if name not in points]
         false += [f"says that {name} is there" for name in _named(_KEPT, text) if _last(name) not in names]
         false += [f"says that {name} is deleted" for name in _named(_DELETED, text) if _last(name) in names and not names[_last(name)].deleting]
     false += [f"says that {name} is attached nowhere" for name in _named(re.compile(r"attached nowhere: ([^.;|]+)"), text) if _used(names, name)]
@@ -146,6 +150,6 @@ def is_lost(bench: Bench) -> bool:
 
 
 def _is_saved(bench: Bench) -> bool:
-    points = [point for point in bench.every(RecoveryPoint).values() if point.status == SUCCEEDED and not point.condemned]
+    points = [point for point in bench.every(RecoveryPoint).values() if marks.BACKUP in point.marks and point.status == SUCCEEDED and not point.condemned]
     counts = Counter(point.marks.get(marks.BACKUP) for point in points)
     return any(counts[point.marks.get(marks.BACKUP)] == marks.number(point.marks, marks.PARTS) for point in points)

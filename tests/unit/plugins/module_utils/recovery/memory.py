@@ -21,6 +21,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery impor
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import options as shared
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.findings import Finding, warning
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.gate import Gate
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.lock.claim import KEY
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.manifest import VERSION, compact, fingerprint
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import (
     Attachment,
@@ -46,6 +47,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provi
     Resets,
     Saving,
     Wish,
+    Work,
 )
 
 from tests.unit.plugins.module_utils.recovery.cloud import IN_USE, SCARCE, STALE, STATUSES, TAKEN, Process, Underway
@@ -62,7 +64,8 @@ OPTIONS: Mapping[str, Mapping[str, Option]] = {
         "site": SITE,
         "new_site": Option(),
         "snapshots": shared.on("CREATE", type="dict"),
-        "strategy": shared.on("CREATE", spec={"choices": ["in_place", "replace", "new"], "default": "in_place"}),
+        "strategy": shared.on("CREATE", spec={"choices": ["in_place", "replace", "new", "rollback"], "default": "in_place"}),
+        "safety_snapshot": shared.flag("CREATE", default=True),
     },
 }
 _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -318,6 +321,7 @@ class MemoryPoints:
     """The recovery points of the machines of one place; the points themselves are in no place."""
 
     STATUSES: ClassVar[Collection[str]] = ("WAITING", "COPYING", "COMPLETE", "LEAVING")
+    WHOLE: ClassVar[Collection[str]] = ()
 
     def __init__(self, process: Process, place: str) -> None:
         self._process, self._cloud, self._place = process, process.cloud, place
@@ -371,7 +375,7 @@ class MemoryPoints:
     # --- points to be made
 
     def wish(self, task: Task, consistency: str) -> Wish:
-        return Wish(task["method"], consistency, _checked(task["tags"]), OwnWish({}))
+        return Wish(task.options.get("method", SNAPSHOT), consistency, _checked(task["tags"]), OwnWish({}))
 
     def planned(self, saving: Saving) -> list[Planned]:
         return [self._planned(saving, facts) for facts in self._facts(saving)]
@@ -387,7 +391,7 @@ class MemoryPoints:
     def _planned(self, saving: Saving, facts: Document) -> Planned:
         device, kind = facts["device"], saving.wish.method
         own = {**saving.marks, mark.DEVICE: value_of(device)}
-        name = _point_name(own[mark.VM], own[mark.PLACE], own[mark.BACKUP], own[mark.ATTEMPT], device, kind)
+        name = _point_name(own[mark.VM], own[mark.PLACE], saving.moment, str(saving.attempt), device, kind)
         note = {**facts, "manifest": saving.manifest} if self._fits(saving, facts) else facts
         sources = [one.disk for one in saving.machine.attached if device in (WHOLE, one.device) and one.device in saving.disks]
         return Planned(f"point/{name}", name, device, own, saving.wish.tags, {"kind": kind, "note": note, "sources": sources})
@@ -421,6 +425,7 @@ class MemoryPoints:
 
     def create(self, planned: Planned, machine: Machine) -> Change:
         cloud, ref, request, device = self._cloud, planned.ref, planned.request, planned.device
+        made: list[str] = []
 
         def begin() -> None:
             if ref in cloud.things:
@@ -438,15 +443,16 @@ class MemoryPoints:
                 ref, planned.name, cloud.number(), planned.marks, planned.tags, "1", cloud.timestamp, device, request["kind"], **facts, **empty
             )
             cloud.put(ref, replace(point, status=PENDING, provider_status="WAITING"))
+            made.append(point.uid)
 
         return self._process.change(
-            f"saving {device} of VM {machine.name}", ref, begin, partial(self._take, planned, machine), abort=partial(cloud.put, ref, None)
+            f"saving {device} of VM {machine.name}", ref, begin, partial(self._take, planned, machine, made), abort=partial(cloud.put, ref, None)
         )
 
-    def _take(self, planned: Planned, machine: Machine) -> None:
+    def _take(self, planned: Planned, machine: Machine, made: Sequence[str]) -> None:
         """What a point comes to: the data is fixed at the end of the operation, and copied a while later."""
         cloud, ref = self._cloud, planned.ref
-        if ref not in cloud.things:
+        if ref not in cloud.things or cloud.things[ref].uid not in made:
             raise NotFound(f"{ref} was deleted meanwhile.")
         disks = [cloud.disk(disk) for disk in planned.request["sources"]]
         note, devices = planned.request["note"], {one.disk: one.device for one in machine.attached}
@@ -484,9 +490,7 @@ class MemoryMarks:
         self._process, self._cloud = process, process.cloud
 
     def write(self, seen: Marked, changes: mark.Changes) -> Change:
-        return self._write(
-            seen, {key: value or None for key, value in changes.items()}, tags=False, bookkeeping=set(changes) <= {mark.LOCK, mark.LOCK_FOR, mark.WAS}
-        )
+        return self._write(seen, {key: value or None for key, value in changes.items()}, tags=False, bookkeeping=all(_is_of_lock(key) for key in changes))
 
     def write_tags(self, seen: Marked, tags: Mapping[str, str]) -> Change:
         return self._write(seen, tags, tags=True, bookkeeping=False)
@@ -517,6 +521,25 @@ class MemoryMarks:
 
     def value(self, text: str) -> str:
         return value_of(text)
+
+
+def _is_of_lock(key: str) -> bool:
+    return key in (mark.LOCK, mark.LOCK_FOR, mark.WAS) or key.startswith(KEY)
+
+
+class LooseMarks(MemoryMarks):
+    """Marks that anybody writes at any time: the last one wins."""
+
+    RULES = replace(MemoryMarks.RULES, compare_and_swap=False)
+
+    def _write(self, seen: Marked, changes: mark.Changes, *, tags: bool, bookkeeping: bool) -> Change:
+        write = super()._write
+
+        def send() -> Work:
+            there = self._cloud.things.get(seen.ref)
+            return write(replace(seen, version=there.version if there else ""), changes, tags=tags, bookkeeping=bookkeeping).send()
+
+        return replace(write(seen, changes, tags=tags, bookkeeping=bookkeeping), send=send)
 
 
 def _checked(tags: Mapping[Any, Any] | None) -> dict[str, str]:
@@ -652,6 +675,7 @@ class Memory:
     NAME: ClassVar[str] = "memory"
     PLACE: ClassVar[str] = "site"
     NEW_PLACE: ClassVar[str] = "new_site"
+    MARKS: ClassVar[type[MemoryMarks]] = MemoryMarks
 
     def __init__(self, task: Task, process: Process, place: str) -> None:
         self._task, self._process, self.place = task, process, place
@@ -659,7 +683,7 @@ class Memory:
         self.machines = MemoryMachines(process, place)
         self.disks = MemoryDisks(process, place, _checked(task["tags"]))
         self.points = MemoryPoints(process, place)
-        self.marks = MemoryMarks(process)
+        self.marks = self.MARKS(process)
         self.manifests = MemoryManifests(process, place)
         self.extras = MemoryExtras(process, place, task)
         self.resets: Resets | None = None
@@ -668,10 +692,10 @@ class Memory:
         return (Way.SWAP,)
 
     def at(self, place: str) -> Memory:
-        return Memory(self._task, self._process, place)
+        return type(self)(self._task, self._process, place)
 
     def for_target(self, task: Task, waiter: Waiter) -> Memory:
-        return Memory(task, Process(self._process.cloud, waiter), self.place)
+        return type(self)(task, Process(self._process.cloud, waiter), self.place)
 
     def validate(self, operation: str) -> None:
         _checked(self._task["tags"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Compute Engine: what backups and restores of VMs have in common."""
+    """What backups and restores of VMs have in common on every cloud."""
 
     DOCUMENTATION = r"""
 options:
@@ -17,30 +17,35 @@ options:
     type: str
   region:
     description:
-      - (gce) Not used for VMs, whose zone says its region. It is accepted with a warning.
-      - The environment variable E(GCP_REGION), which other tasks may need, does no harm.
+      - (gce, alibaba_ecs) The region.
+      - (alibaba_ecs) The region of the VM, as V(cn-hangzhou). Required. The environment variables E(ALIBABA_CLOUD_REGION_ID) and
+        E(ALICLOUD_REGION) stand in for it.
+      - (gce) Not used for VMs, whose zone says its region. It is accepted with a warning. The environment variable E(GCP_REGION), which other
+        tasks may need, does no harm.
     type: str
   vm_name:
     description:
-      - (gce) The VM.
+      - (gce, alibaba_ecs) The VM.
+      - (alibaba_ecs) By the name of the instance, or by its id when several have the name. With an id, backups and restores carry the id.
       - On O(operation=CREATE), give one of O(vm_name), O(vm_names) and O(vm_filter).
       - On O(operation=INSPECT_ALL), only what belongs to this VM is returned.
     type: str
     aliases: [instance]
   vm_names:
     description:
-      - (gce) On O(operation=CREATE), several VMs of the zone. Each is treated as by a task of its own, up to O(max_parallel) at once. If one
+      - (gce, alibaba_ecs) On O(operation=CREATE), several VMs of the zone or, on Alibaba Cloud, of the region. Each is treated as by a task of its own, up to O(max_parallel) at once. If one
         fails, the others are still done; the task then fails, and lists what failed and why.
     type: list
     elements: str
   vm_filter:
     description:
-      - (gce) On O(operation=CREATE), all VMs of the zone that carry all these labels, treated as O(vm_names). The task fails when no VM does.
+      - (gce, alibaba_ecs) On O(operation=CREATE), all VMs of the zone or region that carry all these labels or tags, treated as O(vm_names). The
+        task fails when no VM does.
     type: dict
   max_parallel:
     description:
-      - (gce) On O(operation=CREATE), how many VMs are worked on at once, V(1) to V(256).
-      - They share one access token and at most 64 connections. When Compute Engine asks one of them to slow down, all do.
+      - (gce, alibaba_ecs) On O(operation=CREATE), how many VMs are worked on at once, V(1) to V(256).
+      - They share their credentials and at most 64 connections. When the provider asks one of them to slow down, all do.
     type: int
     default: 16
   disk_encryption_keys:
@@ -51,19 +56,21 @@ options:
     type: dict
   discard_local_ssd:
     description:
-      - (gce) On O(operation=CREATE), whether a VM with local SSDs may be stopped. Their data is lost then, and no backup holds it.
+      - (gce, alibaba_ecs) On O(operation=CREATE), whether a VM with local SSDs or local disks may be stopped. Their data is lost then, and no
+        backup holds it.
       - Without it, whatever would stop such a VM is refused before anything is changed.
     type: bool
     default: false
   lock_ttl:
     description:
-      - (gce) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after its last
+      - (gce, alibaba_ecs) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after its last
         renewal, V(5) to V(3600).
       - A run renews its lock every third of that time. A lock that is not renewed for that long counts as abandoned, and the same task may
         then take it over. All tasks on a VM should have the same value.
     type: int
     default: 120
 notes:
-  - (gce) Labels that begin with C(mcr-) are notes of this collection. They are not among the tags. A backup or a restore without them is not
-    found any more.
+  - (gce, alibaba_ecs) Labels or tags that begin with C(mcr-) are notes of this collection. They are not among the tags of a result. A backup
+    or a restore without them is not found any more.
+  - (alibaba_ecs) A resource can have 20 tags, of which eight are for O(tags).
 """
