@@ -152,5 +152,3 @@ def test_two_runs_at_once_export_once(hasty: Modules, image_simulator: Simulator
         results = [run.result() for run in runs]
         assert len(world.exports()) == 1, (nth, [result.message for result in results])
         assert any(not result.failed for result in results)
-
-

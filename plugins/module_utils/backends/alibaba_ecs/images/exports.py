@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from uuid import uuid4
 
 from ....clients.alibaba_ecs.client import Wire
@@ -25,9 +24,6 @@ from .one import Asked, OneImage
 from .records import export_record, predicted_image
 from .source import IMAGE, INSTANCE, SNAPSHOT, Source
 from .wire import Image, Images, as_list
-
-# The clocks of one provider agree that well.
-_CLOCKS_APART = timedelta(minutes=1)
 
 
 def chained(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -119,6 +115,9 @@ class ExportPlan:
         if mark and mark.state == marks.FINISHED:
             record = self._record(self._images.task(mark.task), SUCCEEDED)
             return Plan(chained(self._removal(left)), after=record, why_unchanged=self._unchanged(record), seen=lambda: record, verb="cleaned up")
+        if left and left.status != FAILED and source.kind == INSTANCE:
+            made_at = left.wire.get("CreationTime")
+            task.warn(f"The export goes on with the temporary image of an earlier run, made at {made_at}: what has changed since is not in it.")
         making = self._making(left)
         state = self._export.look() if left and left.status not in (FAILED, *UNFINISHED) else None
         noting = Step("note the end on the source", do=self._note_on_source)
@@ -186,12 +185,7 @@ class ExportPlan:
 
     def _note_snapshots(self) -> None:
         """Mark the snapshots that were made with the image: when it is gone nothing else tells them from those of users."""
-        image = self._image()
-        if image.all_tags.get(marks.MADE_FOR) != f"{INSTANCE}:{self._source.uid}":
-            return
-        since = _moment(image.wire.get("CreationTime"))
-        read = [wire for wire in (self._images.snapshot(uid) for uid in image.snapshots) if wire]
-        self._doomed = [str(wire["SnapshotId"]) for wire in read if since and (made := _moment(wire.get("CreationTime"))) and made >= since - _CLOCKS_APART]
+        self._doomed = self._images.made_with(self._image())
         if self._doomed:
             self._images.tag("snapshot", self._doomed, {marks.MADE_FOR: self._temporary})
 
@@ -210,10 +204,3 @@ class ExportPlan:
 
     def _see_no_snapshots(self) -> None:
         self._images.see_no_snapshots(self._waiter, [uid for uid in self._doomed if uid not in self._kept])
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None

@@ -134,6 +134,8 @@ class ImportPlan:
             record = image_record(self._images.client.region, old)
             told = "; ".join(differences)
             raise Conflict(f'an image "{self._name}" ({old.uid}) exists with other values: {told}. Let previous_image rename or delete it.', record=record)
+        if old and how == _DELETE and old.is_used:
+            raise Conflict(f'the image "{self._name}" ({old.uid}) cannot be deleted, because instances were made from it. Let previous_image rename it.')
         if not self._task["wait"]:
             raise InvalidRequest(f'the image "{self._name}" is there already: it is replaced only with wait: true, when the new one was seen to be available.')
         aside = self._aside(old) if old else ""

@@ -38,6 +38,9 @@ class Removal:
             ids = ", ".join(str(task["TaskId"]) for task in busy)
             text = f"its task {ids} is under way: wait for its end, or set force to cancel it and delete the image. It is untouched."
             raise Conflict(text, record=image_record(self._images.client.region, found))
+        if found.is_used and not self._task["force"]:
+            text = "instances were made from it: set force to delete it all the same. It is untouched."
+            raise Conflict(text, record=image_record(self._images.client.region, found))
         snapshots, others = self._snapshots(found)
         steps = [Step(f"cancel task {task['TaskId']}", do=self._cancelling(task), wait=self._ending(task)) for task in busy]
         if snapshots:
@@ -59,7 +62,7 @@ class Removal:
         return replace(plan, steps=(self._deletion(uids),), why_unchanged="", verb="deleted")
 
     def _snapshots(self, image: Image) -> tuple[list[str], list[str]]:
-        """Those that the import made, which are deleted with the image, and those that stay.
+        """Those that an import or a temporary image made, which are deleted with the image, and those that stay.
 
         A note alone, which may have been copied, is not enough: the provider must say that the image was imported, from the object that the note
         means, and that the snapshot was taken of no disk.
@@ -67,7 +70,7 @@ class Removal:
         bucket, key = image.origin
         imported = bool(key) and image.all_tags.get(marks.IMPORTED) == marks.origin(bucket, key)
         read = [wire for wire in (self._images.snapshot(uid) for uid in image.snapshots) if wire] if imported else []
-        own = [str(wire["SnapshotId"]) for wire in read if not wire.get("SourceDiskId")]
+        own = [str(wire["SnapshotId"]) for wire in read if not wire.get("SourceDiskId")] or self._images.made_with(image)
         return own, [uid for uid in image.snapshots if uid not in own]
 
     def _told(self, image: Image, snapshots: list[str], others: list[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ STATUSES = {"Creating": RUNNING, "Waiting": RUNNING, "Available": SUCCEEDED, "De
 _EVERY = ",".join(STATUSES)
 _TASK_STATUSES = {"Finished": SUCCEEDED, "Failed": FAILED, "Deleted": FAILED, "Cancelled": FAILED, "Pending": PENDING}
 EXPORT, IMPORT = "ExportImage", "ImportImage"
+# The clocks of one provider agree that well.
+_CLOCKS_APART = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Image:
     @property
     def status(self) -> str:
         return STATUSES.get(self.provider_status, RUNNING)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether instances were made from it, which keeps it from being deleted without force."""
+        return self.wire.get("Usage") == "instance"
 
     @property
     def all_tags(self) -> dict[str, str]:
@@ -165,6 +173,15 @@ class Images:
         listed = self.client.listed(f"snapshots with the tag {key}", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"Tag": tags})
         return [wire for wire in listed if tags_of(wire).get(key) == value]
 
+    def made_with(self, image: Image) -> list[str]:
+        """The snapshots that were made together with a temporary image of an instance; none of any other image, nor older ones, which are of users."""
+        since = _moment(image.wire.get("CreationTime"))
+        if not since or not image.all_tags.get(marks.MADE_FOR, "").startswith("instance:"):
+            return []
+        read = [wire for wire in (self.snapshot(uid) for uid in image.snapshots) if wire]
+        made = [(str(wire["SnapshotId"]), _moment(wire.get("CreationTime"))) for wire in read if wire.get("SourceDiskId")]
+        return [uid for uid, moment in made if moment and moment >= since - _CLOCKS_APART]
+
     def delete_snapshot(self, uid: str) -> bool:
         """Whether it was deleted: something else that was made from it keeps it."""
         try:
@@ -211,3 +228,10 @@ def _only(found: Sequence[Image], name: str) -> Image | None:
     if len(found) > 1:
         raise AmbiguousName(f'several images have the name "{name}": {", ".join(sorted(image.uid for image in found))}. Give the uid.')
     return found[0] if found else None
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
