@@ -38,6 +38,20 @@ EXAMPLES: dict[str, tuple[bool, str]] = {
 }
 
 
+STEPS = ("Create", "Create again", "Change", "Change again", "Delete", "Delete again")
+
+
+def test_twelve_steps(warm_playbooks: WarmPlaybooks, image_world: ImageWorld) -> None:
+    variables = {"simulator_control": f"{image_world.simulator.url}/_control", "name_prefix": "it"}
+    outcome = warm_playbooks.run([play(roles=["image_convert"])], environ=image_world.environment, variables=variables)
+    assert outcome.code == 0, outcome.stdout + outcome.stderr
+    played = [entry["task"].partition(" : ")[2] for entry in outcome.tasks if entry["action"] == "multicloud.recovery.image_convert"]
+    assert [name for name in played if ": " in name] == [f"{mode}: {step}" for step in STEPS for mode in ("In check mode", "For real")]
+    assert image_world.image_names == ["golden"]
+    assert [item["id"] for item in image_world.all("snapshots")] == ["s-system"]
+    assert image_world.violations() == []
+
+
 @pytest.fixture
 def shop(image_world: ImageWorld) -> ImageWorld:
     """What the examples speak of."""
