@@ -185,7 +185,10 @@ def test_object_is_imported_and_a_second_run_changes_nothing(convert: Convert, i
     assert set(shown) == set(checked["image"])
     assert (shown["status"], shown["bucket"], shown["objects"], shown["format"], shown["tags"]) == ("succeeded", BUCKET, ["web.qcow2"], "qcow2", {"a": "b"})
     assert (shown["architecture"], shown["boot_mode"], shown["description"], shown["size_gb"]) == ("arm64", "UEFI", "from elsewhere", 50)
+    # Alibaba Cloud may spell it otherwise afterwards.
+    image_world.merge(images=[{"id": shown["uid"], "Architecture": "ARM 64", "BootMode": "UEFI-Preferred"}])
     assert convert("CREATE", **asked).is_unchanged()
+    assert convert("CREATE", **{**asked, "boot_mode": "BIOS"}, previous_image="fail").is_refused("boot_mode")
     changed = convert("CREATE", **{**asked, "tags": {"a": "c"}, "description": "another text"}).ok
     assert changed.changes == ["TagResources", "ModifyImageAttribute"]
     assert convert("CREATE", **{**asked, "tags": {"a": "c"}, "description": "another text"}).is_unchanged()
@@ -206,6 +209,20 @@ def test_previous_image_keeps_its_name_until_the_new_one_is_available(convert: C
     assert image_world.image("web-latest-20260203-040506")["ImageId"] == "m-old"
     assert run["image"]["name"] == "web-latest"
     assert convert("CREATE", **IMPORT).is_unchanged()
+
+
+def test_options_of_the_other_direction_are_warned_of(convert: Convert) -> None:
+    run = convert("CREATE", **EXPORT, tags={"a": "b"}, platform="Debian", uid="m-1").ok
+    assert all(f"option {name} is not used" in run.result.warnings for name in ("tags", "platform", "uid"))
+    assert "option object_prefix is not used" in convert("CREATE", **IMPORT, object_prefix="x").ok.result.warnings
+
+
+def test_image_that_instances_use_is_not_deleted_in_passing(convert: Convert, image_world: ImageWorld) -> None:
+    image_world.put_image("web-latest", "m-old")
+    image_world.merge(instances=[{"id": image_world.instance, "ImageId": "m-old"}])
+    assert convert("CREATE", **IMPORT, previous_image="delete").is_refused("instances", "rename")
+    assert convert("DELETE", name="web-latest").is_refused("instances", "force")
+    assert convert("CREATE", **IMPORT).ok["changed"]
 
 
 def test_previous_image_can_be_deleted_or_be_in_the_way(convert: Convert, image_world: ImageWorld) -> None:
@@ -271,7 +288,9 @@ def test_images_are_looked_at_with_their_exports(convert: Convert, image_world: 
     assert convert("INSPECT_ALL", status=["Creating"]).ok["images"] == []
     assert convert("INSPECT_ALL", status=["odd"]).is_refused("odd")
     assert convert("INSPECT_ONE", uid="m-none").result.kind == "NotFound"
-    assert convert("INSPECT_ONE", uid="m-golden", name="silver").is_refused("do not agree")
+    for uid in ("m-golden", "m-none"):
+        assert convert("INSPECT_ONE", uid=uid, name="silver").is_refused("do not agree")
+        assert convert("DELETE", uid=uid, name="silver").is_refused("do not agree")
 
 
 def test_deletion_takes_the_snapshots_that_the_import_made_and_no_others(convert: Convert, image_world: ImageWorld) -> None:

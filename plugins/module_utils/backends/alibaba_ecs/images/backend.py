@@ -86,6 +86,8 @@ class ImageBackend:
 
     def _warn_of_what_is_not_used(self) -> None:
         task = self._task
+        if task["uid"]:
+            task.warn("The option uid is not used by operation CREATE: Alibaba Cloud chooses the id.")
         unused = (*OF_IMPORT, "tags") if task["source"] else OF_EXPORT
         other = "source_object" if task["source"] else "source"
         for name in unused:
@@ -116,9 +118,9 @@ class ImageBackend:
         if task.operation == CREATE:
             return self._images.named(self._image_name)
         name, uid = task["name"], task["uid"]
-        found = self._images.by_id(uid) if uid else self._images.named(name)
-        if found and name and uid and found.name != name:
-            raise InvalidRequest(f'name and uid do not agree: the image {uid} has the name "{found.name}", not "{name}".')
+        found = (self._images.by_id(uid) if uid else None) or (self._images.named(name) if name else None)
+        if found and name and uid and (found.name, found.uid) != (name, uid):
+            raise InvalidRequest(f'name and uid do not agree: the image "{found.name}" has the uid {found.uid}. Asked for were "{name}" and {uid}.')
         return self._with_tasks(found) if found else None
 
     @property

@@ -80,21 +80,24 @@ class ImportPlan:
         bucket, key = image.origin
         if not self._is_ours(image) and (bucket, key) != (self._bucket, self._key):
             yield different("source_object", f"{self._bucket}/{self._key}", f"{bucket}/{key}" if key else "not imported, or not by this collection")
+        noted = marks.noted_machine(image.all_tags) if self._is_ours(image) else {}
         for option, name in _MACHINE.items():
-            asked, there = self._task[option], image.wire.get(name)
+            asked, there = self._task[option], noted.get(option) or image.wire.get(name)
             if asked and there and str(asked).lower() != str(there).lower():
                 yield different(option, asked, there)
 
     def _import(self, name: str) -> str:
         task = self._task
         disk: dict[str, Any] = {"OSSBucket": self._bucket, "OSSObject": self._key, "Format": self._format.upper(), "DiskImageSize": task["disk_size_gb"]}
+        machine = {option: str(task[option]) for option in _MACHINE if task[option]}
+        noted = {marks.IMPORTED: self._origin, **({marks.MACHINE: marks.machine_note(machine)} if machine else {})}
         params = {
             "ImageName": name,
             "Description": task["description"],
             "DiskDeviceMapping": [disk],
             "RoleName": self._role,
-            "Tag": as_list({**self._tags, marks.IMPORTED: self._origin}),
-            **{wire: task[option] for option, wire in _MACHINE.items()},
+            "Tag": as_list({**self._tags, **noted}),
+            **{wire: machine.get(option) for option, wire in _MACHINE.items()},
         }
         try:
             answer = self._images.client.change(f'import "{self._key}" as image "{name}"', "ImportImage", params, token=uuid4().hex)

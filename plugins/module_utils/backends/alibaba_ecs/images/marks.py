@@ -18,6 +18,8 @@ PREFIX = "mcr-"
 _EXPORT = "mcr-export-"
 # On an image: the digest of the object that it was imported from.
 IMPORTED = "mcr-import"
+# On an image: what its import was told of the machine. What Alibaba Cloud tells afterwards may be spelled otherwise.
+MACHINE = "mcr-import-as"
 # On a temporary image: kind and id of what it was made from. On a snapshot: the name of the temporary image that it was made for.
 MADE_FOR = "mcr-made-for"
 # On an image: the one that had its name before and is to be deleted once this one has it.
@@ -88,3 +90,14 @@ def exports_in(tags: Mapping[str, str]) -> dict[str, Mark]:
 def origin(bucket: str, key: str) -> str:
     """The digest of an object, for the tag of the image that is imported from it."""
     return digest(f"{bucket}\n{key}")
+
+
+def machine_note(given: Mapping[str, str]) -> str:
+    """The tag's value for the options of an import that tell of the machine."""
+    return ":".join(f"{option}={value}" for option, value in sorted(given.items()))[:_LONGEST]
+
+
+def noted_machine(tags: Mapping[str, str]) -> dict[str, str]:
+    """These options, as the tags of an image note them."""
+    pairs = (part.partition("=") for part in tags.get(MACHINE, "").split(":"))
+    return {option: value for option, is_pair, value in pairs if is_pair}
