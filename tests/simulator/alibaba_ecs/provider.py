@@ -137,8 +137,10 @@ class AlibabaEcs:
         return short_digest(identity) if identity else None
 
     def is_mutating(self, call: Call, match: Match) -> bool:
-        """All but reading and asking for credentials."""
-        return match.target is not None and not str(match.route or "Describe").startswith(READING)
+        """All but reading, asking for credentials, and trials."""
+        if match.target is None or str(match.route or "Describe").startswith(READING):
+            return False
+        return signature.read(call).parameters.get("DryRun", "").lower() != "true"
 
     def log_body(self, call: Call) -> Any:
         """The form, without secrets."""

@@ -14,6 +14,7 @@ from ...recovery.model import Attachment, Document, Strategy
 from ...recovery.provider import BuildChanges
 from .disks import disk_params
 from .making_way import private_address
+from .marks import merged_tags
 
 INTERNAL_ADDRESS, EXTERNAL_ADDRESS, SECONDARY_ADDRESSES = "internal_address", "external_address", "secondary_addresses"
 # What is sent again as it was read, by its name in the request and where it stands in the answer.
@@ -67,7 +68,7 @@ def build_request(document: Document, name: str, attachments: Sequence[Attachmen
     tags = dict(document.get("tags") or {})
     if not changes.as_before:
         run.update(_asked(changes))
-        tags.update({str(key): str(value) for key, value in (task["tags"] or {}).items()})
+        tags = merged_tags(tags, {str(key): str(value) for key, value in (task["tags"] or {}).items()})
     run.update(_disks(attachments, planned))
     own = {one.disk: dict(planned[one.disk]["tags"]) for one in attachments if one.disk in planned}
     return {

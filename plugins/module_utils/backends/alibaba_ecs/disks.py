@@ -22,6 +22,7 @@ from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Disk, Document, Planned, Ref, Strategy
 from ...recovery.points import RecoveryPoint
 from ...recovery.provider import Change, Work
+from .marks import merged_tags
 from .named_images import ALL_STATUSES, image_named
 from .things import DISK, IMAGE, Own, Polled, change, filter_tags, is_id, one_of, tags_of, token, wire_tags
 
@@ -154,7 +155,7 @@ class AlibabaDisks:
         return name
 
     def planned(self, attachment: Attachment, name: str, model: Document, source: RecoveryPoint, marks: Mapping[str, str], note: Document) -> Planned:
-        tags = {**model.get("tags", {}), **self._tags}
+        tags = merged_tags(model.get("tags", {}), self._tags)
         built = marks.get("strategy") in _BUILT
         facts = {key: value for key, value in note.items() if key in _SHORT}
         request: Wire = {
@@ -262,8 +263,11 @@ class AlibabaDisks:
             try:
                 params = {"InstanceId": instance, "DiskId": wire["DiskId"], "DeleteWithInstance": False}
                 self._client.change(f"detach disk {disk.name}", "DetachDisk", params, repeatable=True)
-            except (Conflict, NotFound):
-                # The machine may be going in this moment.
+            except NotFound:
+                # The machine has gone meanwhile, whatever a list still shows.
+                pass
+            except Conflict:
+                # It may be going in this moment.
                 if self._machine_is_there(instance):
                     raise
         free = Polled(self._client.waiter, lambda: not (self._by_id(str(wire["DiskId"])) or {}).get("InstanceId"), f"detaching disk {disk.name}")

@@ -55,11 +55,15 @@ class AlibabaMachines:
 
     def _named(self, name: str) -> list[Wire]:
         """The instances of a name, or of an id, but for those that have made way."""
-        if not is_id(INSTANCE, name):
-            return [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name and not _made_way(wire)]
-        found = [wire for wire in self._listed({"InstanceIds": json.dumps([name])}) if not _made_way(wire)]
+        found = self._listed({"InstanceIds": json.dumps([name])}) if is_id(INSTANCE, name) else []
+        if not found:
+            # A name may look like an id.
+            found = [wire for wire in self._listed({"InstanceName": name}) if wire.get("InstanceName") == name]
+        there = [wire for wire in found if not _made_way(wire)]
+        if there or not is_id(INSTANCE, name):
+            return there
         # What was built in the place of an instance has another id, and says whose place it is.
-        return found or [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
+        return [wire for wire in self._listed({"Tag": filter_tags({mark.PREFIX + mark.VM: name})}) if not _made_way(wire)]
 
     def _listed(self, params: Mapping[str, Any]) -> list[Wire]:
         return list(self._client.listed("instances", "DescribeInstances", _INSTANCES, params))
@@ -233,13 +237,16 @@ class AlibabaMachines:
             if self._by_id(machine.uid) is None:
                 raise NotFound(f"could not delete instance {machine.name}: there is no instance {machine.uid}.")
             self._client.change(f"delete instance {machine.name}", "DeleteInstance", {"InstanceId": machine.uid, "Force": True}, repeatable=True)
-            going = [one.disk for one in machine.attached if one.kept["delete_with_instance"]]
-            return Polled(self._client.waiter, lambda: self._is_gone(machine.uid, going), f"deleting VM {machine.name}")
+            return Polled(self._client.waiter, lambda: self._is_gone(machine), f"deleting VM {machine.name}")
 
         return change(f"deleting VM {machine.name}", machine.ref, send, takes_away=True)
 
-    def _is_gone(self, instance: str, disks: Sequence[Ref]) -> bool:
-        return self._by_id(instance) is None and not any(found and found.own.kind == DISK for found in map(self.disks.get, disks))
+    def _is_gone(self, machine: Machine) -> bool:
+        """Whether the instance is gone, and each of its disks too, or free."""
+        if self._by_id(machine.uid):
+            return False
+        found = [disk for disk in map(self.disks.get, machine.disks) if disk and disk.own.kind == DISK]
+        return all(disk.ready and not disk.own.wire.get("InstanceId") for disk in found)
 
     def make_way(self, machine: Machine) -> Change:
         return change(f"putting VM {machine.name} aside", machine.ref, partial(self._way.make_way, machine), takes_away=True)

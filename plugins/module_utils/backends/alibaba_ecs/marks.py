@@ -89,6 +89,12 @@ def check_tags(tags: Mapping[Any, Any] | None) -> dict[str, str]:
     return result
 
 
+def merged_tags(there: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+    """Tags with those asked for; of two keys that differ only in capital letters, which Alibaba Cloud takes for one, the one asked for stays."""
+    wanted = {key.lower() for key in asked}
+    return {**{key: value for key, value in there.items() if key in asked or key.lower() not in wanted}, **asked}
+
+
 def _problem(key: str, value: str) -> str:
     if key.lower().startswith(PREFIX):
         return f'"{key}" begins with {PREFIX}, as the tags do in which this collection keeps its notes; choose another key.'

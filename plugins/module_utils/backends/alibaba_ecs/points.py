@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
-from ...core.model import FAILED, RUNNING, SUCCEEDED
+from ...core.model import DELETING, FAILED, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact
@@ -26,10 +27,10 @@ from ...recovery.provider import Change, Named, Saving, Wish
 from .groups import END, Batch, members_of, moment_of
 from .marks import check_tags
 from .named_images import ALL_STATUSES, image_named, image_of_id
-from .saved import delete_image, delete_point, image_point, remains_of_images, snapshot_point
+from .saved import delete_group, delete_image, delete_point, image_point, remains_of_images, snapshot_point
+from .things import GROUP, Polled, change, filter_tags, is_id, token, wire_tags
 from .things import IMAGE as IMAGE_KIND
 from .things import SNAPSHOT as SNAPSHOT_KIND
-from .things import Polled, change, filter_tags, is_id, token, wire_tags
 
 _SNAPSHOTS = ("Snapshots", "Snapshot")
 
@@ -57,6 +58,8 @@ class AlibabaPoints:
         self._client = client
         # The ids of what this run has made, by name: a list may lag behind.
         self.made: dict[str, str] = {}
+        self._turn = threading.Lock()
+        self._deleted: set[str] = set()
 
     # --- backups
 
@@ -140,8 +143,9 @@ class AlibabaPoints:
 
     def snapshot(self, word: str) -> RecoveryPoint | None:
         """The snapshot of an id, or of a name. Raises AmbiguousName: names are not unique."""
-        by = {"SnapshotIds": json.dumps([word])} if is_id(SNAPSHOT_KIND, word) else {"SnapshotName": word}
-        found = [wire for wire in self._snapshots(by) if word in (wire.get("SnapshotId"), wire.get("SnapshotName"))]
+        # A name may look like an id.
+        found = self._snapshots({"SnapshotIds": json.dumps([word])}) if is_id(SNAPSHOT_KIND, word) else []
+        found = found or [wire for wire in self._snapshots({"SnapshotName": word}) if wire.get("SnapshotName") == word]
         if len(found) > 1:
             raise AmbiguousName(
                 f'{len(found)} snapshots have the name "{word}": {", ".join(sorted(str(wire["SnapshotId"]) for wire in found))}. Give the id of one.'
@@ -169,7 +173,7 @@ class AlibabaPoints:
             wire = answer.get("Image") or None
             word = f"in the family {task['image_family']}"
         else:
-            wire = image_of_id(self._client, word) if is_id(IMAGE_KIND, word) else image_named(self._client, word)
+            wire = (image_of_id(self._client, word) if is_id(IMAGE_KIND, word) else None) or image_named(self._client, word)
         if not wire:
             raise NotFound(f"there is no image {word}.")
         point = image_point(self._client.region, wire)
@@ -254,7 +258,9 @@ class AlibabaPoints:
             wire = image_of_id(self._client, point.uid)
             return image_point(self._client.region, wire) if wire else None
         if point.own is not None and point.own.kind != SNAPSHOT_KIND:
-            return next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+            member = next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+            # The group goes before its members.
+            return member or (replace(point, status=DELETING) if self._snapshots({"SnapshotIds": json.dumps([point.uid])}) else None)
         found = self._snapshots({"SnapshotIds": json.dumps([point.uid])})
         return replace(snapshot_point(self._client.region, found[0]), device=point.device) if found else None
 
@@ -290,11 +296,24 @@ class AlibabaPoints:
     def delete(self, point: RecoveryPoint) -> Change:
         return change(f"deleting {point.kind} {point.name}", point.own.id, partial(self._delete, point), takes_away=True)
 
+    def _delete_group(self, point: RecoveryPoint) -> None:
+        """Delete the group that a point is in, once for all its members."""
+        with self._turn:
+            if point.own.id in self._deleted:
+                if self.get(point) is None:
+                    raise NotFound(f"could not delete snapshot {point.name}: it is gone.")
+                return
+            delete_group(self._client, point)
+            self._deleted.add(point.own.id)
+
     def _delete(self, point: RecoveryPoint) -> Polled:
         if point.kind == IMAGE:
             delete_image(self._client, point)
         else:
-            same = self._snapshots({"SnapshotName": point.name}) if point.own.kind == SNAPSHOT_KIND else []
+            if point.own.kind == GROUP:
+                self._delete_group(point)
+                return Polled(self._client.waiter, lambda: self.get(point) is None, f"deleting {point.kind} {point.name}")
+            same = self._snapshots({"SnapshotName": point.name})
             ours = [snapshot_point(self._client.region, wire) for wire in same]
             delete_point(self._client, point, [one for one in ours if one.uid != point.uid and one.name == point.name and self.is_ours(one)])
         return Polled(self._client.waiter, lambda: self.get(point) is None, f"deleting {point.kind} {point.name}")

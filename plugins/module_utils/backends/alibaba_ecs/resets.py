@@ -21,6 +21,8 @@ from .things import Polled, change, is_id, locks_of, one_of
 
 # A disk may be read as in use before its reset begins, so that it must be seen so twice, with so many seconds between.
 _SETTLE_S = 3.0
+# The answers to a trial while the instance runs, or a snapshot of the disk is being made.
+_RUNS = ("IncorrectInstanceStatus", "IncorrectDiskStatus.HasUnfinishedSnapshot", "IncorrectDiskStatus.CreatingSnapshot")
 _STEADY = ("In_use", "Available")
 
 
@@ -47,17 +49,17 @@ class AlibabaResets:
         locks = locks_of(wire)
         if locks:
             return f"it is locked ({', '.join(locks)}). Settle that with Alibaba Cloud first."
-        return ""
+        return self._refused(disk, point)
 
-    def refused(self, machine: Machine, disk: Disk, point: RecoveryPoint) -> str:
-        """What the API would answer to the reset of a disk of a stopped instance; empty when it would carry it out."""
-        if machine.power is not Power.OFF:
-            return ""
+    def _refused(self, disk: Disk, point: RecoveryPoint) -> str:
+        """What the API would answer to the reset; empty when it would carry it out, or cannot say so because the instance runs."""
         params = {"DiskId": disk.uid, "SnapshotId": point.ref, "DryRun": True}
         try:
             self._client.read(f"whether disk {disk.name} can go back", "ResetDisk", params)
         except RecoveryError as error:
-            return "" if is_dry_run_passed(error) else error.message
+            if error.transient:
+                raise
+            return "" if is_dry_run_passed(error) or (error.code or "").startswith(_RUNS) else error.message
         return ""
 
     def reset(self, machine: Machine, disk: Disk, point: RecoveryPoint) -> Change:

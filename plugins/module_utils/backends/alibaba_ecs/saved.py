@@ -26,6 +26,7 @@ from .things import GROUP, Own, tags_of, wire_tags
 from .things import IMAGE as IMAGE_KIND
 from .things import SNAPSHOT as SNAPSHOT_KIND
 
+_MADE_DISK = "SnapshotCreatedDisk"
 _STATUSES = {
     "accomplished": SUCCEEDED,
     "progressing": RUNNING,
@@ -146,25 +147,58 @@ def _progressing(client: AlibabaClient, disk: str) -> list[Wire]:
 
 
 def delete_point(client: AlibabaClient, point: RecoveryPoint, same: Sequence[RecoveryPoint]) -> None:
-    """Delete a snapshot and others of the ``same`` making, or the group that it is in. Raises NotFound, and ProviderFailure with what remains."""
-    if point.own.kind == GROUP:
-        _delete_group(client, point)
-        return
-    if not list(client.listed("snapshots", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"SnapshotIds": json.dumps([point.uid])})):
+    """Delete a snapshot, and others of the ``same`` making. Raises NotFound."""
+    if not _there(client, [point.uid]):
         raise NotFound(f"could not delete snapshot {point.name}: there is no snapshot {point.uid}.")
     for one in (*same, point):
-        client.change(f"delete snapshot {one.name} ({one.uid})", "DeleteSnapshot", {"SnapshotId": one.uid}, repeatable=True)
+        delete_snapshot(client, one.uid)
 
 
-def _delete_group(client: AlibabaClient, point: RecoveryPoint) -> None:
-    answer = client.change(f"delete snapshot group {point.own.id}", "DeleteSnapshotGroup", {"SnapshotGroupId": point.own.id}, repeatable=True)
-    parts = (answer.get("OperationProgressSet") or {}).get("OperationProgress") or ()
-    failed = [one for one in parts if one.get("OperationStatus") == "Failed"]
+def delete_snapshot(client: AlibabaClient, snapshot: str) -> None:
+    """Delete a snapshot of a backup, also when disks were made from it: they do not need it, unless somebody wants to initialise them anew."""
+    client.change(f"delete snapshot {snapshot}", "DeleteSnapshot", {"SnapshotId": snapshot, "Force": True}, repeatable=True)
+
+
+def _there(client: AlibabaClient, ids: Sequence[str]) -> list[str]:
+    found = client.listed("snapshots", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"SnapshotIds": json.dumps(list(ids))})
+    return [str(wire["SnapshotId"]) for wire in found]
+
+
+def delete_group(client: AlibabaClient, point: RecoveryPoint) -> None:
+    """Delete the group that a point is in. Raises NotFound, and ProviderFailure or Conflict with what could not be deleted."""
+    failed = _group_deleted(client, point.own.id)
+    used = [one for one in failed if _code(one) == _MADE_DISK]
+    if used:
+        # Members that disks were made from: a group has no way to delete them all the same, and a snapshot has.
+        members = client.listed("snapshot groups", "DescribeSnapshotGroups", ("SnapshotGroups", "SnapshotGroup"), {"SnapshotGroupId": [point.own.id]})
+        ids = [str(one["SnapshotId"]) for group in members for one in (group.get("Snapshots") or {}).get("Snapshot") or ()]
+        at_once(*[partial(delete_snapshot, client, one) for one in ids])
+        failed = _group_deleted(client, point.own.id, may_be_gone=True)
     if failed:
         # The answer as a whole says success.
-        told = "; ".join(f"{_related(one)}: {one.get('ErrorMsg') or one.get('ErrorCode')} ({one.get('ErrorCode')})" for one in failed)
-        kind = Conflict if any(str(one.get("ErrorCode", "")).startswith("SnapshotCreated") for one in failed) else ProviderFailure
-        raise kind(f"not all of snapshot group {point.own.id} was deleted: {told}.", code=str(failed[0].get("ErrorCode") or ""))
+        told = "; ".join(f"{_related(one)}: {one.get('ErrorMsg') or _code(one)} ({_code(one)})" for one in failed)
+        kind = Conflict if any(_code(one).startswith("SnapshotCreated") for one in failed) else ProviderFailure
+        raise kind(f"not all of snapshot group {point.own.id} was deleted: {told}.", code=_code(failed[0]))
+
+
+def _group_deleted(client: AlibabaClient, group: str, *, may_be_gone: bool = False) -> list[Wire]:
+    """Ask for the deletion of a group; gives what failed of it, also when the answer is that refusal alone."""
+    try:
+        answer = client.change(f"delete snapshot group {group}", "DeleteSnapshotGroup", {"SnapshotGroupId": group}, repeatable=True)
+    except NotFound:
+        if may_be_gone:
+            return []
+        raise
+    except Conflict as error:
+        if error.code != _MADE_DISK:
+            raise
+        return [{"ErrorCode": error.code, "ErrorMsg": error.message}]
+    parts: list[Wire] = (answer.get("OperationProgressSet") or {}).get("OperationProgress") or []
+    return [one for one in parts if one.get("OperationStatus") == "Failed"]
+
+
+def _code(part: Mapping[str, Any]) -> str:
+    return str(part.get("ErrorCode") or "")
 
 
 def _related(part: Mapping[str, Any]) -> str:
@@ -180,7 +214,7 @@ def delete_image(client: AlibabaClient, point: RecoveryPoint) -> None:
         params = {"ResourceType": SNAPSHOT_KIND, "ResourceId": ids, "Tag": wire_tags(prefixed({**point.marks, marks.IMAGE: point.uid}))}
         client.change(f"tag the snapshots of image {point.name}", "TagResources", params, repeatable=True)
     client.change(f"delete image {point.name}", "DeleteImage", {"ImageId": point.uid, "Force": True}, repeatable=True)
-    at_once(*[partial(client.change, f"delete snapshot {one}", "DeleteSnapshot", {"SnapshotId": one}, repeatable=True) for one in ids])
+    at_once(*[partial(delete_snapshot, client, one) for one in ids])
 
 
 def remains_of_images(snapshots: Sequence[RecoveryPoint], images: Collection[str]) -> list[RecoveryPoint]:

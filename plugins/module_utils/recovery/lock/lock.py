@@ -225,8 +225,23 @@ class Lock:
 
     def release(self, more: Mapping[str, str | None] | None = None) -> None:
         """Give it up after the work is done, and set ``more`` marks of the place in the same request. Raises LockLost when it is not ours any more."""
-        if not self._end(None, more or {}) and more:
+        ended = self._end(None, more or {})
+        if not ended and more:
             raise LockLost("another run has taken the lock over in the end; this run stops here.")
+        if ended and self._place.WITHDRAWS:
+            self._until_unseen()
+
+    def _until_unseen(self) -> None:
+        """Wait while reads still show the lock: who comes next would take it for one that is held."""
+        limit = self._waiter.shorter(self._ttl_s / 2)
+        for pause_s in limit.pauses():
+            try:
+                found = self._place.read()
+            except NotFound:
+                return
+            if found is None or found.run != self._claim.run or limit.remaining_s <= 0:
+                return
+            limit.pause(pause_s)
 
     def give_back(self) -> None:
         """Give it up with nothing done: free when it was free, and as it was left when it was taken over from a run that did not finish."""

@@ -56,9 +56,9 @@ class DevicePlanner:
             why = "the provider does not attach another disk in its place" if len(fixed) == 1 else "the provider does not attach other disks in their place"
             raise Conflict(f"{self._target} cannot get new disks in place for {', '.join(fixed)}: {why}. Nothing was changed. Use {back}.")
 
-    def of_manifest(self, manifest: Document, source: RestoreSource) -> tuple[Device, ...]:
-        """The devices of a VM that is to be built. Raises Conflict when the manifest knows nothing of a disk."""
-        attached = [one.of("") for one in self._provider.manifests.attachments(manifest)]
+    def of_manifest(self, manifest: Document, source: RestoreSource, *, replaced: bool = False) -> tuple[Device, ...]:
+        """The devices of a VM that is to be built; ``replaced``: its disks from before are kept. Raises Conflict when the manifest does not know a disk."""
+        attached = [one if replaced else one.of("") for one in self._provider.manifests.attachments(manifest)]
         points, models = self._by_device(source, attached), self._provider.manifests.models(manifest)
         unknown = [device for device in points if device not in {one.device for one in attached} or device not in models]
         if unknown:

@@ -46,7 +46,7 @@ class Builder:
         return Step(INSERTING, do=build, done=self._inserted, wait=self._until_running, undo=undo, disruptive=True)
 
     def insert_new(self) -> None:
-        names = ", ".join(self.disks.new)
+        names = ", ".join(device.new.ref for device in self.devices if not device.new.made_with_machine)
         try:
             self._target.patiently(lambda: self.insert(self._after), f"{self._target} does not exist at the moment; its new disks {names} are safe")
         except InvalidRequest as error:

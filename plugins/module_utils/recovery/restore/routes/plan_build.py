@@ -47,7 +47,11 @@ class BuildPlanner:
         identity = case.identity(Strategy.REPLACE, begun.manifest if begun and begun.manifest else fingerprint(manifest))
         looks: Looks = []
         planner = DevicePlanner(task, case.target, identity)
-        devices = known or self._assembly.devices(lambda: planner.of_machine(case.existing(), case.source, whole=True), looks)
+        if begun and machine is None:
+            # Disks that are made with the machine are not there yet: the manifest tells of all.
+            devices = known or planner.of_manifest(manifest, case.source, replaced=True)
+        else:
+            devices = known or self._assembly.devices(lambda: planner.of_machine(case.existing(), case.source, whole=True), looks)
         old = machine if machine and machine.disks.intersection(device.old for device in devices) else None
         wanted = case.wanted(case.was_on())
         case.target.carriers = [ref for device in devices[:1] for ref in (device.old, device.new.ref) if ref]
