@@ -270,6 +270,51 @@ def test_missing_object_is_explained(convert: Convert) -> None:
     assert run["error"]["code"] == "InvalidOSSObject.NotFound"
 
 
+# -- Every option on the wire
+
+
+def sent(run: ImageRun, action: str) -> dict[str, Any]:
+    """The parameters of the only request of an action."""
+    (entry,) = [entry for entry in run.requests if entry["route"] == action]
+    return dict(entry["body"])
+
+
+def test_options_of_an_export_are_sent(convert: Convert, image_world: ImageWorld) -> None:
+    image_world.merge(roles={"own-role": {}})
+    body = sent(convert("CREATE", **EXPORT, format="vdi", ram_role="own-role").ok, "ExportImage")
+    wanted = {"ImageId": "m-golden", "OSSBucket": BUCKET, "OSSPrefix": "gold", "ImageFormat": "vdi", "RoleName": "own-role"}
+    assert {name: body[name] for name in wanted} == wanted
+    body = sent(convert("CREATE", source="golden", bucket=BUCKET).ok, "ExportImage")
+    assert (body["ImageFormat"], body["RoleName"], body.get("OSSPrefix")) == ("raw", EXPORT_ROLE, None)
+
+
+def test_options_of_an_import_are_sent(convert: Convert, image_world: ImageWorld) -> None:
+    image_world.merge(roles={"own-role": {}})
+    machine = {"os_type": "windows", "platform": "Windows Server 2022", "architecture": "x86_64", "boot_mode": "UEFI", "disk_size_gb": 60}
+    given = {**IMPORT, **machine, "source_object": "odd.bin", "format": "raw", "description": "a text", "ram_role": "own-role"}
+    run = convert("CREATE", **given).ok
+    body = sent(run, "ImportImage")
+    wanted = {
+        "ImageName": "web-latest",
+        "OSType": "windows",
+        "Platform": "Windows Server 2022",
+        "Architecture": "x86_64",
+        "BootMode": "UEFI",
+        "Description": "a text",
+        "RoleName": "own-role",
+        "DiskDeviceMapping.1.OSSBucket": BUCKET,
+        "DiskDeviceMapping.1.OSSObject": "odd.bin",
+        "DiskDeviceMapping.1.Format": "RAW",
+        "DiskDeviceMapping.1.DiskImageSize": "60",
+    }
+    assert {name: body[name] for name in wanted} == wanted
+    assert body["ClientToken"]
+    assert convert("CREATE", **given).is_unchanged()
+    least = sent(convert("CREATE", **{**IMPORT, "image_name": None, "name": "other"}).ok, "ImportImage")
+    assert (least["ImageName"], least["DiskDeviceMapping.1.Format"], least["RoleName"]) == ("other", "QCOW2", IMPORT_ROLE)
+    assert not {"OSType", "Platform", "Architecture", "BootMode", "Description", "DiskDeviceMapping.1.DiskImageSize"} & set(least)
+
+
 # -- Looking and deleting
 
 

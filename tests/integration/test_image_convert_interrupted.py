@@ -143,12 +143,20 @@ def test_late_task_is_finished_by_the_next_run(hasty: Modules, image_simulator: 
     assert ImageRun(hasty, world, case.options).is_unchanged()
 
 
-def test_two_runs_at_once_export_once(hasty: Modules, image_simulator: SimulatorThread) -> None:
-    case = CASES["export of an image"]
-    for nth in range(1, 5):
-        world = ImageWorld(image_simulator, operation_s=0.3)
-        world.control.add_fault("barrier", count=2, path="/", nth=None, route="DescribeTasks", seconds=1)
-        runs = [hasty.start("image_convert", {**world.options, **case.options, "format": "raw"}) for _each in range(2)]
+@pytest.mark.parametrize("name", [name for name in CASES if name != "deletion"])
+def test_two_runs_at_once_make_nothing_twice(hasty: Modules, image_simulator: SimulatorThread, name: str) -> None:
+    case = CASES[name]
+    for route in ("DescribeImages", "DescribeTasks"):
+        world = ImageWorld(image_simulator)
+        case.prepare(world, hasty, operation_s=0.3)
+        # Both see what is there before either has changed anything.
+        world.control.add_fault("barrier", count=2, route=route, seconds=2)
+        runs = [hasty.start("image_convert", {**world.options, **case.options}) for _each in range(2)]
         results = [run.result() for run in runs]
-        assert len(world.exports()) == 1, (nth, [result.message for result in results])
-        assert any(not result.failed for result in results)
+        messages = [result.message for result in results]
+        assert any(not result.failed for result in results), messages
+        assert "Traceback" not in "".join(result.stderr for result in results)
+        third = ImageRun(hasty, world, case.options)
+        assert not third.result.failed, (messages, third.message)
+        assert case.problems(world) == [], messages
+        assert ImageRun(hasty, world, case.options).is_unchanged()
