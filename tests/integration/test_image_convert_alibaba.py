@@ -343,7 +343,10 @@ def test_deletion_takes_the_snapshots_that_the_import_made_and_no_others(convert
     checked = convert("DELETE", name="web-latest", how={"check": True}).ok
     assert checked["changed"]
     assert checked.changes == []
+    (snapshot,) = [item["id"] for item in image_world.all("snapshots") if item["id"] != "s-system"]
+    assert snapshot in checked.message
     run = convert("DELETE", name="web-latest").ok
+    assert snapshot in run.message
     assert run.changes == ["TagResources", "DeleteImage", "DeleteSnapshot"]
     assert run["image"] == {}
     run = convert("DELETE", name="golden").ok

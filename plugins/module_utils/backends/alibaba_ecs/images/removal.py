@@ -49,7 +49,9 @@ class Removal:
         steps += plan.steps
         if snapshots and self._task["wait"]:
             steps.append(self._deletion(snapshots))
-        return replace(plan, steps=chained(steps), note=self._told(found, snapshots, others), forecast=f"Image would be deleted: {found.name} ({found.uid})")
+        told = self._told(found, snapshots, others)
+        forecast = ". ".join(part for part in (f"Image would be deleted: {found.name} ({found.uid})", told) if part)
+        return replace(plan, steps=chained(steps), note=told, forecast=forecast)
 
     def _plan_of_rest(self, plan: Plan) -> Plan:
         """What a run that died after the image's deletion has left: the image's snapshots."""
