@@ -55,7 +55,7 @@ class AlibabaResets:
         """What the API would answer to the reset; empty when it would carry it out, or cannot say so because the instance runs."""
         params = {"DiskId": disk.uid, "SnapshotId": point.ref, "DryRun": True}
         try:
-            self._client.read(f"whether disk {disk.name} can go back", "ResetDisk", params)
+            self._client.read("the answer to a trial of that", "ResetDisk", params)
         except RecoveryError as error:
             if error.transient:
                 raise
