@@ -130,7 +130,8 @@ class ImageExport:
     def _see_no_other(self) -> None:
         def unfinished(state: State | None) -> str:
             other = state.others[0]["TaskId"] if state and state.others else "unknown"
-            return f"another export of the image, task {other}, has not ended before the deadline of {self._task['wait_timeout']} s. {_KEEP_WAITING}"
+            deadline = f"the deadline of {self._task['wait_timeout']} s"
+            return f"another export of the image, task {other}, has not ended before {deadline}. Run the task again to keep waiting."
 
         self._waiter.wait_until(self.look, lambda state: not state.others, unfinished)
 
@@ -215,11 +216,7 @@ class ImageExport:
         """Wait for its success. Raises ProviderFailure for another end, WaitTimeout at the deadline, both with the task's id."""
         try:
             seen = self._waiter.wait_until(self._look_at_task, lambda task: bool(task) and task_status(task or {}) not in UNFINISHED, self._unfinished)
-        except Cancelled as error:
-            error.message = f"{error.message} The export goes on as task {self._task_id}: run the task again to see it end."
-            error.record = self.record()
-            raise
-        except WaitTimeout as error:
+        except (Cancelled, WaitTimeout) as error:
             error.record = self.record()
             raise
         if seen and task_status(seen) == FAILED:
@@ -232,7 +229,14 @@ class ImageExport:
     def _unfinished(self, task: Wire | None) -> str:
         percent = percent_of(task or {})
         so_far = f" ({percent} % done)" if percent is not None else ""
-        return f"the export, task {self._task_id}, is not finished before the deadline of {self._task['wait_timeout']} s{so_far}. {_KEEP_WAITING}"
+        return f"the export, task {self._task_id}, is not finished before the deadline of {self._task['wait_timeout']} s{so_far}."
 
-
-_KEEP_WAITING = "Alibaba Cloud goes on with it: run the task again to keep waiting."
+    def standing(self) -> str:
+        """How the export stands after a failure, as a sentence."""
+        if not self._task_id:
+            return "Nothing was exported by this task, as far as is known."
+        if self.last and task_status(self.last) == FAILED:
+            return "The object, if there is a part of it, is of no use."
+        if self.last and task_status(self.last) == SUCCEEDED:
+            return f"The export itself, task {self._task_id}, has succeeded."
+        return f"Alibaba Cloud goes on with it as task {self._task_id}: run the task again to keep waiting."

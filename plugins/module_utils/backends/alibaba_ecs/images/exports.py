@@ -80,23 +80,23 @@ class ExportPlan:
             steps = [Step("wait for the image", wait=self._see_available), *steps]
         record = self._record(state.task, state.status)
         if state.status in (*UNFINISHED, SUCCEEDED):
-            return Plan(chained(steps), after=record, why_unchanged=self._unchanged(record), seen=self._record, verb="exported", note=self._note)
+            return Plan(chained(steps), after=record, why_unchanged=self._unchanged(record), seen=self._record, state=self._state)
         return self._changing(steps)
 
     def _changing(self, steps: Sequence[Step]) -> Plan:
         target = self._target
         forecast = f'Image would be exported: {self._source.kind} "{self._source.name}" as {target.format} to the bucket "{target.bucket}". {self._note}'
         after = replace(self._record(status=SUCCEEDED if self._task["wait"] else ""), created_at=None)
-        state = None if self._source.kind == IMAGE else self._state
-        return Plan(chained(steps), after=after, verb="exported", seen=self._seen, note=self._note, forecast=forecast, state=state)
+        return Plan(chained(steps), after=after, verb="exported", seen=self._seen, note=self._note, forecast=forecast, state=self._state)
 
     def _seen(self) -> Record:
         return self._record(status=SUCCEEDED if self._task["wait"] else "")
 
     def _state(self) -> str:
         """What a failure leaves behind, for the next run to go on with."""
-        left = self._images.named(self._temporary)
-        return f'The temporary image "{self._temporary}" ({left.uid}) is kept, and the next run goes on with it.' if left else "Nothing temporary is left."
+        standing = self._export.standing()
+        left = self._images.named(self._temporary) if self._source.kind != IMAGE else None
+        return f'{standing} The temporary image "{self._temporary}" ({left.uid}) is kept, and the next run goes on with it.' if left else standing
 
     def _see_available(self) -> None:
         life = Lifecycle(OneImage(self._task, self._images, self._source.image), self._task, self._waiter)
