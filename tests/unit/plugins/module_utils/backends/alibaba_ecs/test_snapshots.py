@@ -150,6 +150,14 @@ def test_copies_are_awaited_in_their_regions_and_made_once(make_bench: Make) -> 
     assert all(one["tags"]["a"] == "b" for one in copies)
 
 
+def test_copy_that_failed_is_made_again_and_not_left(bench: AlibabaBench) -> None:
+    wanted = {"source_disk": bench.disks[1], "name": "one", "copy_to_regions": [FAR_REGION]}
+    bench.control.add_fault("operation", route="CopySnapshot", error={"code": "failed"})
+    assert bench.run("snapshot", **wanted).kind == "ProviderFailure"
+    assert bench.run("snapshot", **wanted).changed
+    assert [one["Status"] for one in bench.all("snapshots")] == ["accomplished", "accomplished"]
+
+
 def test_copy_of_which_no_answer_came_is_made_once(bench: AlibabaBench) -> None:
     bench.control.add_fault("drop_after", route="CopySnapshot")
     assert bench.run("snapshot", source_disk=bench.disks[1], name="one", copy_to_regions=[FAR_REGION]).changed

@@ -129,6 +129,12 @@ def test_backup_at_rest_starts_the_instance_again(bench: AlibabaBench) -> None:
     clean(bench)
 
 
+def test_deletion_of_a_retired_instance_of_which_no_answer_came_is_a_success(bench: AlibabaBench) -> None:
+    bench.control.add_fault("drop_after", route="DeleteInstance")
+    assert bench.backup(retire_source=True).changed
+    assert bench.vms() == []
+
+
 def test_retired_instance_comes_back_from_its_backup(bench: AlibabaBench) -> None:
     assert bench.backup(retire_source=True).changed
     assert bench.vms() == []
@@ -354,6 +360,8 @@ def test_copy_has_addresses_of_its_own_and_is_deleted_as_a_whole(bench: AlibabaB
     assert after(bench) == NEW
     assert bench.restore(name="n1", strategy="new", new_vm_name="copy-1").sent == []
     clean(bench)
+    # The request that makes an instance has tags for its interface too.
+    assert not [key for one in bench.all("interfaces") for key in one["tags"] if key.startswith("mcr-")]
     assert bench.run("restore", "DELETE", name="n1", delete_vm=True).changed
     assert bench.vms("copy-1") == []
     assert len(bench.all("disks")) == 3
