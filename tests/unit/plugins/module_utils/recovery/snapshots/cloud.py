@@ -277,6 +277,8 @@ class Restoring:
     def __init__(self, cloud: Cloud, place: str = "") -> None:
         self._cloud, self.place = cloud, place
         self.disks = self.machines = self
+        # No disk of it can go back.
+        self.resets = None
 
     def at(self, place: str) -> Restoring:
         return Restoring(self._cloud, place)
