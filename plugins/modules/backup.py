@@ -14,6 +14,8 @@ description:
   - (px_backup) A backup holds the applications of namespaces of a cluster, resources and volumes, in a backup location.
   - (gce) A backup holds every persistent disk of a VM under one datetime, as snapshots or images, or the VM as a machine image; and, as
     its manifest, the configuration of the VM, so that a VM that is gone can be built again.
+  - (alibaba_ecs) A backup holds every cloud disk of an ECS instance under one datetime, as a snapshot-consistent group or as single snapshots, or as
+    one image; and, as its manifest, the configuration of the instance.
   - The name is the backup's identity. A task that runs twice under one name takes one backup; another name takes another.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
@@ -38,13 +40,13 @@ options:
     description:
       - The name of the backup.
       - (px_backup) Required for O(operation=CREATE).
-      - (gce) It is the name of the VM and the datetime, as V(web-1-20260301-020000). On O(operation=CREATE) it stands for O(vm_name) and
-        O(snapshot_datetime).
-      - (gce) A name must match in full. A partial or unknown name never selects another backup.
+      - (gce, alibaba_ecs) It is the name of the VM and the datetime, as V(web-1-20260301-020000). On O(operation=CREATE) it stands for O(vm_name)
+        and O(snapshot_datetime).
+      - (gce, alibaba_ecs) A name must match in full. A partial or unknown name never selects another backup.
     type: str
   snapshot_datetime:
     description:
-      - (gce) On O(operation=CREATE), the datetime that names the backup, in UTC as V(20260301-020000). It is a label, not the moment of
+      - (gce, alibaba_ecs) On O(operation=CREATE), the datetime that names the backup, in UTC as V(20260301-020000). It is a label, not the moment of
         saving; that is given for each disk in RV(backup.disks).
       - A complete backup of that datetime is left as it is; the task fails if it was made of other disks or in another way. An incomplete
         one is finished, or started again if it was begun more than five minutes ago.
@@ -53,31 +55,35 @@ options:
     type: str
   method:
     description:
-      - (gce) On O(operation=CREATE), what is made of the disks.
-      - V(snapshot) makes a snapshot of each. They are incremental.
-      - V(image) makes an image of each; images made earlier of the same VM are deprecated in favour of the new ones once these are ready.
-      - V(machine_image) makes one machine image of the VM, which holds all its disks as they are at one moment.
+      - (gce, alibaba_ecs) On O(operation=CREATE), what is made of the disks.
+      - V(snapshot) makes a snapshot of each. They are incremental. (alibaba_ecs) The snapshots are taken as one group, at one moment, if Alibaba
+        Cloud can do that for these disks; else one by one.
+      - (gce) V(image) makes an image of each; images made earlier of the same VM are deprecated in favour of the new ones once these are ready.
+      - (alibaba_ecs) V(image) makes one image of the instance, which holds all its disks.
+      - (gce) V(machine_image) makes one machine image of the VM, which holds all its disks as they are at one moment.
     type: str
     choices: [snapshot, image, machine_image]
     default: snapshot
   consistency:
     description:
-      - (gce) On O(operation=CREATE), how well the disks of a running VM fit together. RV(backup.consistency) says what was reached.
-      - V(crash) saves them while the VM runs, as a power failure would leave them, each at a moment of its own.
+      - (gce, alibaba_ecs) On O(operation=CREATE), how well the disks of a running VM fit together. RV(backup.consistency) says what was reached.
+      - V(crash) saves them while the VM runs, as a power failure would leave them. (gce) Each disk is saved at a moment of its own. (alibaba_ecs)
+        The disks of a group are saved at one moment, others each at its own.
       - V(stopped) stops the VM, saves them, and starts it again as soon as all are read; it stays stopped if it was.
-      - V(application) asks the guest to write out all that it holds in memory first, which needs the guest agent or, on Windows, VSS. Not
+      - (gce) V(application) asks the guest to write out all that it holds in memory first, which needs the guest agent or, on Windows, VSS. Not
         for O(method=image).
     type: str
     choices: [crash, stopped, application]
     default: crash
   image_family:
     description:
-      - (gce) On O(operation=CREATE) with O(method=image), the family that the image of the boot disk joins. Images of other disks join none.
+      - (gce, alibaba_ecs) On O(operation=CREATE) with O(method=image), the family that the image joins. (gce) Only that of the boot disk joins it.
     type: str
   exclude_disks:
     description:
-      - (gce) On O(operation=CREATE), disks to leave out, by their device name or by their own name. Neither for O(method=machine_image) nor
-        with O(retire_source).
+      - (gce, alibaba_ecs) On O(operation=CREATE), disks to leave out, by their device name or by their own name. (alibaba_ecs) By their device, as
+        V(/dev/xvdb), or by their id.
+      - Not with O(retire_source), nor where one image holds all disks.
     type: list
     elements: str
   storage_location:
@@ -87,12 +93,12 @@ options:
     type: str
   manifest_dir:
     description:
-      - (gce) On O(operation=CREATE), a folder on the machine where the module runs, to write the manifest to as well, as
-        C(VM-DATETIME.json) and readable by its owner alone. It holds the secrets that the metadata of the VM hold.
+      - (gce, alibaba_ecs) On O(operation=CREATE), a folder on the machine where the module runs, to write the manifest to as well, as
+        C(VM-DATETIME.json) and readable by its owner alone. It holds the secrets that the metadata, or the user data, of the VM hold.
     type: path
   retire_source:
     description:
-      - (gce) On O(operation=CREATE), whether the VM is stopped, saved, and deleted once every part of the backup is ready.
+      - (gce, alibaba_ecs) On O(operation=CREATE), whether the VM is stopped, saved, and deleted once every part of the backup is ready.
       - The VM is only deleted if it is the very one that was saved, has not been started since, and is still held by this task. Disks that
         are not set to be deleted with it stay.
       - A VM that is gone already, with a complete backup, is unchanged.
@@ -100,7 +106,7 @@ options:
     default: false
   retention:
     description:
-      - (gce) The rules by which O(operation=DELETE) chooses among the backups of O(vm_name). With several, each must release a backup.
+      - (gce, alibaba_ecs) The rules by which O(operation=DELETE) chooses among the backups of O(vm_name). With several, each must release a backup.
       - Only usable backups count and are deleted, see RV(backup.usable). No rule deletes the newest one, nor the newest one that holds a disk.
       - With O(tags), only backups that carry them count and are chosen.
     type: dict
@@ -293,12 +299,14 @@ options:
         elements: dict
         suboptions: *share
 notes:
-  - (gce) O(operation=DELETE) deletes every part of a backup, and the manifest when no other backup uses it. What could not be deleted is
-    listed, and the task fails.
-  - (gce) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
-  - (gce) O(wait=false) is refused where it would leave a VM stopped.
-  - (gce) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
-  - (gce) O(operation=DELETE) is refused while a restore holds the VM or has deleted it for now, or while an unfinished restore of another VM reads the backup.
+  - (gce, alibaba_ecs) O(operation=DELETE) deletes every part of a backup, and the manifest when no other backup uses it. What could not be deleted
+    is listed, and the task fails.
+  - (alibaba_ecs) A backup is deleted although disks were made from it. They keep their data, but cannot be initialized again afterwards.
+  - (gce, alibaba_ecs) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
+  - (gce, alibaba_ecs) O(wait=false) is refused where it would leave a VM stopped.
+  - (gce, alibaba_ecs) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
+  - (gce, alibaba_ecs) O(operation=DELETE) is refused while a restore holds the VM or has deleted it for now, or while an unfinished restore of
+    another VM reads the backup.
 seealso:
   - module: multicloud.recovery.restore
   - module: multicloud.recovery.snapshot
@@ -447,6 +455,70 @@ EXAMPLES = r"""
     provider: gce
     operation: DELETE
     name: web-1-20260301-020000
+
+- name: Back up an ECS instance while it runs
+  multicloud.recovery.backup:
+    provider: alibaba_ecs
+    region: cn-hangzhou
+    access_key_id: "{{ access_key_id }}"
+    access_key_secret: "{{ access_key_secret }}"
+    operation: CREATE
+    vm_name: web-1
+    snapshot_datetime: 20260301-020000
+    tags:
+      purpose: nightly
+
+- name: Back up the instance at rest, which stops it for a short time
+  multicloud.recovery.backup:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    vm_name: web-1
+    snapshot_datetime: 20260302-020000
+    consistency: stopped
+    manifest_dir: /var/backups/manifests
+
+- name: Back up all instances that carry a tag, with the RAM role of the instance that this runs on
+  multicloud.recovery.backup:
+    # The region comes from ALIBABA_CLOUD_REGION_ID, and the keys from the metadata service.
+    provider: alibaba_ecs
+    ecs_ram_role: auto
+    operation: CREATE
+    vm_filter:
+      backup: nightly
+    snapshot_datetime: 20260303-020000
+    tags:
+      purpose: nightly
+  register: fleet
+
+- name: Make an image of an instance and, once it is available, delete the instance
+  multicloud.recovery.backup:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    vm_name: build-7
+    method: image
+    image_family: build
+    retire_source: true
+
+- name: Look at the newest backup of an instance
+  multicloud.recovery.backup:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: INSPECT_ONE
+    vm_name: web-1
+
+- name: Delete the backups of an instance that are older than thirty days, except the newest seven
+  multicloud.recovery.backup:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: DELETE
+    vm_name: web-1
+    retention:
+      keep_last: 7
+      older_than: 30d
+    tags:
+      purpose: nightly
 """
 
 RETURN = r"""
@@ -482,6 +554,7 @@ backup:
       description:
         - The uid; empty where check mode predicts a new one.
         - (gce) The zone and the name, with a slash between them.
+        - (alibaba_ecs) The region and the name, with a slash between them.
       returned: always
       type: str
       sample: europe-west1-b/web-1-20260301-020000
@@ -493,19 +566,19 @@ backup:
     status:
       description:
         - One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
-        - (gce) V(succeeded) only when every part is there and ready.
+        - (gce, alibaba_ecs) V(succeeded) only when every part is there and ready.
       returned: always
       type: str
       sample: succeeded
     created_at:
       description:
         - When it was made, RFC 3339 in UTC.
-        - (gce) When the first of its disks was saved.
+        - (gce, alibaba_ecs) When the first of its disks was saved.
       returned: always
       type: str
       sample: "2026-03-01T02:00:07Z"
     tags:
-      description: Its labels. (gce) But for those of this collection.
+      description: Its labels or tags, but for those of this collection.
       returned: always
       type: dict
       sample: {env: prod}
@@ -531,38 +604,39 @@ backup:
       sample: {status: {status: Success}}
     vm:
       description: The VM.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: web-1
     zone:
-      description: The zone of the VM.
-      returned: with O(provider=gce)
+      description: The zone of the VM. (alibaba_ecs) Its region.
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: europe-west1-b
     snapshot_datetime:
       description: The datetime in its name.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: 20260301-020000
     method:
       description: One of V(snapshot), V(image) and V(machine_image).
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: snapshot
     consistency:
       description:
-        - What was reached, V(crash), V(stopped) or V(application). A VM that was not running gives V(stopped), whatever was asked for.
-      returned: with O(provider=gce)
+        - What was reached, V(crash), V(stopped) or V(application). (alibaba_ecs) Never V(application). A VM that was not running gives V(stopped),
+          whatever was asked for.
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: crash
     disks:
-      description: Its parts, in the order in which the VM has the disks. Of a machine image only one, whose device is V(*).
-      returned: with O(provider=gce)
+      description: Its parts, in the order in which the VM has the disks. Where one image holds all disks only one, whose device is V(*).
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: list
       elements: dict
       contains:
         device:
-          description: The device name under which the VM has the disk.
+          description: The device name under which the VM has the disk. (alibaba_ecs) As V(/dev/xvdb).
           returned: always
           type: str
           sample: data
@@ -587,17 +661,17 @@ backup:
           type: str
           sample: "4815162342108150001"
         path:
-          description: Its path, from C(projects/) on; empty where check mode predicts a new one.
+          description: Its path, from C(projects/) on; empty where check mode predicts a new one. (alibaba_ecs) Its id.
           returned: always
           type: str
           sample: projects/shop-production/global/snapshots/web-1-data-20260301-020000-45402cdc0b
         source_disk:
-          description: The path of the disk; empty for a machine image.
+          description: The path of the disk; empty for an image of all disks. (alibaba_ecs) Its id.
           returned: always
           type: str
           sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data
         size_gb:
-          description: The size of the disk in GiB; 0 for a machine image.
+          description: The size of the disk in GiB; 0 for an image of all disks.
           returned: always
           type: int
           sample: 200
@@ -607,7 +681,7 @@ backup:
           type: str
           sample: succeeded
         provider_status:
-          description: The same in Compute Engine's own word.
+          description: The same in the provider's own word.
           returned: always
           type: str
           sample: READY
@@ -618,49 +692,51 @@ backup:
           sample: "2026-03-01T02:00:07Z"
     expected_disks:
       description: How many parts make it complete.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: int
       sample: 2
     skew_s:
       description: The seconds between the first and the last recovery point in it.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: int
       sample: 1
     usable:
       description:
         - Whether it could be restored from now, which needs every part to be complete, and none of them to be taken out of use.
         - Only usable backups are restored by V(latest), and count for O(retention).
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: bool
       sample: true
     unusable_because:
       description: Why it could not be restored from now; empty if it could.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: ""
     manifest_complete:
       description: Whether the configuration of the VM is kept with it. If not, a VM that is gone can only be built again with a manifest from elsewhere.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: bool
       sample: true
     manifest_stored_in:
-      description: Where it is kept, V(description) of each part, V(template) for an instance template, or V(none).
-      returned: with O(provider=gce)
+      description: >-
+        Where it is kept, V(description) of each part, V(template) for an instance template, V(command) for a command of Cloud Assistant, or
+        V(none).
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: template
     manifest_fingerprint:
       description: Sixteen hexadecimal digits that tell one configuration from another, as far as RV(backup.manifest) shows it.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: 3d9598ae90b80356
     manifest:
-      description: The configuration of the VM as the API gave it. The values of its metadata, which may be secrets, are shown as V((hidden\)).
-      returned: with O(provider=gce)
+      description: The configuration of the VM as the API gave it. Its metadata or user data, which may be secrets, are shown as V((hidden\)).
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: dict
       sample: {version: 1, vm: web-1, zone: europe-west1-b}
     vm_retired:
       description: Whether the VM was deleted after it was saved, as O(retire_source) said, or was found to be gone.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: bool
       sample: false
 backups:

@@ -15,6 +15,8 @@ description:
     namespaces and storage classes.
   - (gce) A restore brings a VM back to a backup, to snapshots or to an image, by exchanging its disks in place, by building it again, or as
     a new VM. The disks from before are kept until they are deleted.
+  - (alibaba_ecs) A restore rolls the disks of an ECS instance back to their snapshots, gives it new data disks, builds it again, or builds a new
+    instance. What a roll-back overwrites is saved in safety snapshots before. They, or the disks from before, are kept until they are deleted.
   - Running a task twice restores once. The name is the restore's identity; another name restores again.
 author:
   - multicloud.recovery contributors (@multicloud-recovery)
@@ -39,57 +41,66 @@ options:
     description:
       - The name of the restore.
       - (px_backup) Required for O(operation=CREATE).
-      - (gce) It becomes a label, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Restores of different
+      - (gce, alibaba_ecs) It becomes a label or tag, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Restores of different
         VMs may have the same name.
-      - (gce) On O(operation=CREATE), a complete restore of that name is left as it is. The task fails if it asks for something else than
+      - (gce, alibaba_ecs) On O(operation=CREATE), a complete restore of that name is left as it is. The task fails if it asks for something else than
         was restored, or if the VM has other disks by now. If the VM is gone, it is built again.
-      - (gce) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as V(web-1-20260301-020000), or,
+      - (gce, alibaba_ecs) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as V(web-1-20260301-020000), or,
         with O(rollback_of), is that name after V(rollback-of-). With O(snapshot_datetime=latest) a newer backup makes it another restore.
     type: str
   snapshot_datetime:
     description:
-      - (gce) On O(operation=CREATE), the backup of that datetime, in UTC as V(20260301-020000), or V(latest) for the newest usable one.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the backup of that datetime, in UTC as V(20260301-020000), or V(latest) for the newest usable one.
       - Give one of O(snapshot_datetime), O(backup), O(snapshots), O(source_image), O(image_family) and O(rollback_of).
     type: str
   backup:
-    description: (gce) On O(operation=CREATE), the name of a backup, as V(web-1-20260301-020000). It must be one of O(vm_name).
+    description: (gce, alibaba_ecs) On O(operation=CREATE), the name of a backup, as V(web-1-20260301-020000). It must be one of O(vm_name).
     type: str
   snapshots:
     description:
-      - (gce) On O(operation=CREATE), a map of device names to snapshots. Disks of the VM that are not in it are left alone.
+      - (gce, alibaba_ecs) On O(operation=CREATE), a map of device names to snapshots. Disks of the VM that are not in it are left alone.
+      - (alibaba_ecs) A device is named as in V(/dev/xvdb). A snapshot is given by its id, or by its name if only one has it.
       - A snapshot that is of another disk, and was not made by this collection of that device of the VM, is refused, unless O(force) is set.
     type: dict
   source_image:
     description:
-      - (gce) On O(operation=CREATE), an image for the boot disk, by name, or as V(projects/P/global/images/I) or
-        V(projects/P/global/images/family/F).
+      - (gce, alibaba_ecs) On O(operation=CREATE), an image for the boot disk, by name. (gce) Or as V(projects/P/global/images/I) or
+        V(projects/P/global/images/family/F). (alibaba_ecs) Or by id. It must be one of the account's own, because its snapshot is needed.
       - An image that M(multicloud.recovery.backup) made stands for the whole backup that it is part of, with its other disks and its manifest.
     type: str
   image_family:
     description:
-      - (gce) On O(operation=CREATE), a family of images, whose newest image that is not deprecated is taken as O(source_image).
-      - By name, or as V(projects/P/global/images/family/F).
+      - (gce, alibaba_ecs) On O(operation=CREATE), a family of images, whose newest image that is not deprecated is taken as O(source_image).
+      - By name. (gce) Or as V(projects/P/global/images/family/F).
     type: str
   rollback_of:
     description:
-      - (gce) On O(operation=CREATE), the name of a restore. The VM goes back to the disks from before it, which that restore has kept.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the name of a restore. The VM goes back to the disks from before it, which that restore has kept.
+      - (alibaba_ecs) After a roll-back, its disks go back to the safety snapshots that the restore has made. This is a roll-back too, with safety
+        snapshots of its own. After O(strategy=replace) it is refused once the new instance is there, because no other instance can have the old
+        system disk.
       - This is also the way out of a restore that was begun and cannot be finished.
     type: str
   strategy:
     description:
-      - (gce) On O(operation=CREATE), how the VM is restored.
+      - (gce, alibaba_ecs) On O(operation=CREATE), how the VM is restored.
       - V(in_place) makes new disks, stops the VM, exchanges the disks, and starts it again. The VM keeps its id, its addresses and all
-        else. Disks that the backup does not hold are left alone.
-      - V(replace) makes new disks, deletes the VM, and builds it again under its name, with its addresses and its configuration. It is
+        else. Disks that the backup does not hold are left alone. (alibaba_ecs) It is for data disks only, chosen by O(snapshots). With a system disk
+        it is refused, because Alibaba Cloud attaches no other one in its place.
+      - (alibaba_ecs) V(rollback) saves the disks in safety snapshots, stops the VM, and resets each disk to its snapshot. Disks, addresses and
+        configuration stay the same. The snapshots must be of these very disks.
+      - (gce) V(replace) makes new disks, deletes the VM, and builds it again under its name, with its addresses and its configuration. It is
         refused for what the VM would lose by that, unless O(allow_lost) says so.
+      - (alibaba_ecs) V(replace) stops the VM, takes its addresses and secondary interfaces off, and builds another instance from the backup, to which
+        it moves them. The old instance is kept, stopped, with its disks. O(operation=DELETE) of the restore deletes it.
       - V(new) builds another VM, O(new_vm_name), and does not touch the original.
       - A VM that is gone is built again from the manifest of its backup, with V(in_place) too.
     type: str
-    choices: [in_place, replace, new]
+    choices: [in_place, rollback, replace, new]
     default: in_place
   new_vm_name:
     description:
-      - (gce) The name of the new VM. Required for O(strategy=new). C({vm}) in it stands for the name of the original, as in V({vm}-drill).
+      - (gce, alibaba_ecs) The name of the new VM. Required for O(strategy=new). C({vm}) in it stands for the name of the original, as in V({vm}-drill).
     type: str
   new_zone:
     description:
@@ -103,8 +114,21 @@ options:
     type: str
   subnetwork:
     description:
-      - (gce) On O(operation=CREATE), the subnetwork of a VM that is built, by name or path.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the subnetwork of a VM that is built, by name or path. (alibaba_ecs) The id of a vSwitch, as
+        V(vsw-bp1a2b3c4d5e6f7g8h9i); the VM then gets a private address of it. Without it, that of the manifest.
     type: str
+  security_groups:
+    description:
+      - (alibaba_ecs) On O(operation=CREATE), the ids of the security groups of a VM that is built. Without it, those of the manifest.
+    type: list
+    elements: str
+  safety_snapshot:
+    description:
+      - (alibaba_ecs) On O(operation=CREATE) with O(strategy=rollback), whether the disks are saved before they are reset. They are saved twice, once
+        while the VM runs, and what has changed since once more when it is stopped. The second ones are those that O(rollback_of) goes back to.
+      - With V(false), what was written since the backup is lost for good, and a failure on the way cannot be undone.
+    type: bool
+    default: true
   ensure_network:
     description:
       - (gce) On O(operation=CREATE) with O(strategy=new), whether a network that is not there is made, with a subnetwork in every region.
@@ -112,15 +136,16 @@ options:
     default: false
   start:
     description:
-      - (gce) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not there runs.
-      - Compute Engine starts every VM that it builds. With V(stopped), one that is built is stopped as soon as it was seen to be as it
+      - (gce, alibaba_ecs) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not there runs.
+      - Compute Engine and Alibaba Cloud start every VM that they build. With V(stopped), one that is built is stopped as soon as it was seen to be as it
         should be; until then its guest has begun to boot. A VM that is restored in place is not started at all.
     type: str
     choices: [as_before, started, stopped]
     default: as_before
   old_disks:
     description:
-      - (gce) On O(operation=CREATE), what becomes of the disks from before. V(keep) detaches and labels them; they cost what disks cost.
+      - (gce, alibaba_ecs) On O(operation=CREATE), what becomes of the disks from before. V(keep) detaches and labels them; they cost what disks
+        cost. (alibaba_ecs) With O(strategy=replace) the old instance keeps them. A roll-back has none.
       - V(delete) deletes them at the end, when the VM was seen to have its new disks and, if it is to run, to be RUNNING. That does not mean
         that it has booted, or that the data is good.
     type: str
@@ -134,39 +159,41 @@ options:
     default: true
   allow_lost:
     description:
-      - (gce) On O(operation=CREATE), what may be lost when a VM is deleted and built again.
-      - The words are V(instance_groups), V(target_pools), V(network_endpoint_groups), V(iam_policy), V(resource_manager_tags),
+      - (gce, alibaba_ecs) On O(operation=CREATE), what may be lost when a VM is built again.
+      - (gce) The words are V(instance_groups), V(target_pools), V(network_endpoint_groups), V(iam_policy), V(resource_manager_tags),
         V(internal_address) and V(external_address).
+      - (alibaba_ecs) The words are V(internal_address), V(external_address) and V(secondary_addresses).
     type: list
     elements: str
   manifest:
     description:
-      - (gce) On O(operation=CREATE), the configuration for a VM that is built, as O(manifest_file) holds it, instead of that of the backup.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the configuration for a VM that is built, as O(manifest_file) holds it, instead of that of the backup.
     type: dict
   manifest_file:
     description:
-      - (gce) On O(operation=CREATE), a file with the configuration for a VM that is built, as M(multicloud.recovery.backup) writes it to its
+      - (gce, alibaba_ecs) On O(operation=CREATE), a file with the configuration for a VM that is built, as M(multicloud.recovery.backup) writes it to its
         C(manifest_dir).
     type: path
   machine_type:
     description:
-      - (gce) On O(operation=CREATE), the machine type of a VM that is built, as V(e2-standard-4). Without it, that of the manifest, or
-        V(e2-medium) for a VM that is built from an image alone.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the machine type of a VM that is built, as V(e2-standard-4) or V(ecs.g7.large). Without it, that of
+        the manifest. A VM that is built from an image alone gets V(e2-medium) or V(ecs.g6.large).
     type: str
   startup_script:
     description:
-      - (gce) On O(operation=CREATE), the startup script of a VM that is built, instead of that of the manifest.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the startup script of a VM that is built, instead of that of the manifest. (alibaba_ecs) It becomes
+        the user data.
     type: str
   force:
     description:
-      - (gce) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), a restore point of another VM, a backup whose
-        images were taken out of use, a VM that a managed instance group made and may build again, and a VM that is absent because another
+      - (gce, alibaba_ecs) On O(operation=CREATE), whether to accept snapshots of other disks in O(snapshots), a restore point of another VM, a backup
+        whose images were taken out of use, a VM that a managed instance group made and may build again, and a VM that is absent because another
         restore has not finished. With O(rollback_of), whether to give up an unfinished restore although disks of the VM were deleted since.
     type: bool
     default: false
   delete_vm:
     description:
-      - (gce) Whether O(operation=DELETE) of a restore with O(strategy=new) deletes the new VM and its disks. Without it, both stay.
+      - (gce, alibaba_ecs) Whether O(operation=DELETE) of a restore with O(strategy=new) deletes the new VM and its disks. Without it, both stay.
     type: bool
     default: false
   backup_ref:
@@ -239,12 +266,15 @@ options:
     type: str
     choices: [Invalid, Retain, Delete]
 notes:
-  - (gce) O(operation=DELETE) deletes what a completed restore kept, which is the disks from before. It never deletes a disk that is attached
+  - (gce, alibaba_ecs) O(operation=DELETE) deletes what a completed restore kept, which is the disks from before. (alibaba_ecs) Of a roll-back it is
+    the safety snapshots, and of O(strategy=replace) the old instance as well. It never deletes a disk that is attached
     to a VM, unless O(delete_vm) is set, and nothing of a restore that is not complete. Such a restore is finished by running its task again,
     or taken back with O(rollback_of).
-  - (gce) O(wait=false) is refused. It would leave a VM stopped in the middle of a restore.
+  - (gce, alibaba_ecs) O(wait=false) is refused. It would leave a VM stopped in the middle of a restore.
   - (gce) In check mode the task fails with the reason if the restore would be refused, missing permissions and quota included, and else
     returns the record as it would be, with the recovery point of each disk.
+  - (alibaba_ecs) In check mode the task fails with the reason if the restore would be refused, and else returns the record as it would be. Missing
+    permissions show only when they are needed.
 seealso:
   - module: multicloud.recovery.backup
   - module: multicloud.recovery.snapshot
@@ -427,6 +457,77 @@ EXAMPLES = r"""
     name: drill-2026-03
     new_zone: europe-west1-c
     delete_vm: true
+
+- name: Roll an ECS instance back to its newest complete backup
+  multicloud.recovery.restore:
+    provider: alibaba_ecs
+    region: cn-hangzhou
+    access_key_id: "{{ access_key_id }}"
+    access_key_secret: "{{ access_key_secret }}"
+    operation: CREATE
+    name: after-ransomware-1
+    vm_name: web-1
+    snapshot_datetime: latest
+    strategy: rollback
+  register: rescued
+
+- name: Go back to what the disks held before that roll-back
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    vm_name: web-1
+    rollback_of: after-ransomware-1
+
+- name: Give an instance a new data disk from a snapshot, and keep the old one
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    name: data-of-monday
+    vm_name: web-1
+    strategy: in_place
+    snapshots:
+      /dev/xvdb: web-1-data-before-upgrade
+
+- name: Build an instance again with its addresses, and keep the old one aside
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    name: rebuilt-1
+    vm_name: web-1
+    backup: web-1-20260301-020000
+    strategy: replace
+
+- name: Bring up a copy of an instance, to try the backup out, and leave it stopped
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: CREATE
+    name: drill-2026-03
+    vm_name: web-1
+    snapshot_datetime: 20260301-020000
+    strategy: new
+    new_vm_name: web-1-drill
+    start: stopped
+
+- name: Delete the old instance and its disks, once the new one has proved good
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: DELETE
+    name: rebuilt-1
+    vm_name: web-1
+
+- name: End the drill on Alibaba Cloud, and delete the copy with its disks
+  multicloud.recovery.restore:
+    # The connection comes from ALIBABA_CLOUD_REGION_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    provider: alibaba_ecs
+    operation: DELETE
+    name: drill-2026-03
+    vm_name: web-1-drill
+    delete_vm: true
 """
 
 RETURN = r"""
@@ -462,6 +563,7 @@ restore:
       description:
         - The uid; empty where check mode predicts a new one.
         - (gce) The zone, the VM and the name, with slashes between them.
+        - (alibaba_ecs) The region, the VM and the name, with slashes between them.
       returned: always
       type: str
       sample: europe-west1-b/web-1/after-ransomware-1
@@ -473,19 +575,19 @@ restore:
     status:
       description:
         - One of V(pending), V(running), V(succeeded), V(partial), V(failed) and V(deleting).
-        - (gce) V(running) while a run holds the VM, V(pending) when it was begun and nobody goes on with it.
+        - (gce, alibaba_ecs) V(running) while a run holds the VM, V(pending) when it was begun and nobody goes on with it.
       returned: always
       type: str
       sample: succeeded
     created_at:
       description:
         - When it was made, RFC 3339 in UTC.
-        - (gce) When the first of its new disks was made.
+        - (gce, alibaba_ecs) When the first of its new disks was made. (alibaba_ecs) Of a roll-back, when the first of its safety snapshots was made.
       returned: always
       type: str
       sample: "2026-03-01T02:00:07Z"
     tags:
-      description: Its labels. (gce) Those of its new disks, but for those of this collection.
+      description: Its labels. (gce, alibaba_ecs) Those of its new disks or safety snapshots, but for those of this collection.
       returned: always
       type: dict
       sample: {env: prod}
@@ -511,28 +613,29 @@ restore:
       sample: {status: {status: Success}}
     vm:
       description: The VM that was restored; with O(strategy=new), the new one.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: web-1
     zone:
-      description: The zone of that VM.
-      returned: with O(provider=gce)
+      description: The zone of that VM. (alibaba_ecs) Its region.
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: europe-west1-b
     strategy:
       description:
-        - V(in_place), V(replace), V(new), V(gone) for a VM that was gone and was built again, or V(rollback) with O(rollback_of).
-      returned: with O(provider=gce)
+        - V(in_place), V(replace), V(new), V(gone) for a VM that was gone and was built again, or V(rollback) with O(rollback_of) and, on Alibaba
+          Cloud, with O(strategy=rollback).
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: in_place
     point:
       description: The datetime of the backup that it went back to; empty where it was none.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: 20260301-020000
     disks:
-      description: The disks that it gave the VM.
-      returned: with O(provider=gce)
+      description: The disks that it gave the VM. (alibaba_ecs) Of a roll-back, the disks that it reset.
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: list
       elements: dict
       contains:
@@ -542,7 +645,7 @@ restore:
           type: str
           sample: data
         disk:
-          description: The path of the disk, from C(projects/) on.
+          description: The path of the disk, from C(projects/) on. (alibaba_ecs) The name of a disk that a restore made, the id of any other one.
           returned: always
           type: str
           sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data-025c8636de
@@ -552,17 +655,17 @@ restore:
           type: str
           sample: "4815162342108150003"
         source:
-          description: The path of what it was made from.
+          description: The path of what it was made from. (alibaba_ecs) The id of the snapshot that it was made from, or reset to.
           returned: always
           type: str
           sample: projects/shop-production/global/snapshots/web-1-data-20260301-020000-45402cdc0b
         old_disk:
-          description: The path of the disk whose place it took; empty where there was none.
+          description: The path of the disk whose place it took; empty where there was none. (alibaba_ecs) Its id or name.
           returned: always
           type: str
           sample: projects/shop-production/zones/europe-west1-b/disks/web-1-data
         status:
-          description: The status of the disk in Compute Engine's own word.
+          description: The status of the disk in the provider's own word.
           returned: always
           type: str
           sample: READY
@@ -572,13 +675,14 @@ restore:
           type: bool
           sample: true
         recovery_point_at:
-          description: When the data in it was saved, RFC 3339 in UTC; empty where that is not known. What was written later is not in it.
+          description: >-
+            When the data in it was saved, RFC 3339 in UTC; empty where that is not known, as after a roll-back. What was written later is not in it.
           returned: always
           type: str
           sample: "2026-03-01T02:00:07Z"
     old_disks:
       description: The disks from before that are still there.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: list
       elements: dict
       contains:
@@ -597,29 +701,60 @@ restore:
           returned: always
           type: bool
           sample: true
+    safety_points:
+      description: The safety snapshots that a roll-back keeps; empty for other restores, and with O(safety_snapshot=false).
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
+      type: list
+      elements: dict
+      contains:
+        device:
+          description: The device that was saved.
+          returned: always
+          type: str
+          sample: /dev/xvdb
+        point:
+          description: The name of the snapshot.
+          returned: always
+          type: str
+          sample: web-1-xvdb-before-82f3e9c6-2-e7644af0fe
+        uid:
+          description: Its id; empty where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: s-bp1a2b3c4d5e6f7g8h9i
+        at_rest:
+          description: Whether it was made after the VM was stopped. Only such a one holds all that was written, and is what O(rollback_of) goes back to.
+          returned: always
+          type: bool
+          sample: true
+        created_at:
+          description: When it was made, RFC 3339 in UTC; null where check mode predicts a new one.
+          returned: always
+          type: str
+          sample: "2026-03-01T09:12:44Z"
     holder:
       description: The id of the run that holds the VM for this restore; empty for none.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: ""
     step:
       description: Of a restore that is not complete, the step that it has come to.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: ""
     next:
       description: Of a restore that is not complete, the step that comes next.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: ""
     superseded_by:
       description: The restore that took these disks off the VM again; empty for none.
-      returned: with O(provider=gce)
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: ""
     vm_status:
-      description: The status of the VM in Compute Engine's own word, or V(absent). V(RUNNING) does not mean that it has booted.
-      returned: with O(provider=gce)
+      description: The status of the VM in the provider's own word, or V(absent). V(RUNNING) or V(Running) does not mean that it has booted.
+      returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: RUNNING
 restores:
@@ -663,7 +798,7 @@ error:
       type: str
       sample: Conflict
     code:
-      description: The provider's own code.
+      description: The provider's own code, as V(AlreadyExists) or, on Alibaba Cloud, V(IncorrectInstanceStatus).
       returned: always
       type: str
       sample: AlreadyExists

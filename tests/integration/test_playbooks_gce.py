@@ -11,75 +11,24 @@ from typing import Any
 
 import pytest
 
-from tests.harness import ROOT
 from tests.harness.gce_vms import VmWorld
 from tests.harness.modules import Modules
-from tests.harness.playbooks import Outcome, WarmPlaybooks
+from tests.harness.playbooks import WarmPlaybooks
 
-MOMENT, LATER = "20260101-020000", "20260102-020000"
-BACKUP_TASK = {"backup_vm": "Back the VM up", "retire_vm": "Make images of the VM and delete it", "prune": "Delete what the rules release"}
-RESTORE_TASK = {"restore_vm": "Restore the VM", "revive_vm": "Build the VM again", "create_vm": "Build the VM"}
-TASK = {**BACKUP_TASK, **RESTORE_TASK}
+from .playbook_site import LATER, MOMENT, ROOT, TASK, Site, head
 
 
-class Site:
-    """A project, the playbooks on it, and what they sent that changes something."""
+class GceSite(Site):
+    """A project of Compute Engine."""
 
-    def __init__(self, world: VmWorld, warm_playbooks: WarmPlaybooks, modules: Modules) -> None:
-        self.world, self._playbooks, self._modules = world, warm_playbooks, modules
-        self.sent: list[str] = []
-
-    def play(self, name: str, *arguments: str, **variables: Any) -> Outcome:
-        """Play one."""
-        mark = self.world.mark()
-        environ = self.world.environment
-        outcome = self._playbooks.run(ROOT / "playbooks" / f"{name}.yml", *arguments, environ=environ, variables=variables)
-        self.sent = self.world.changes(mark)
-        assert self.world.violations() == []
-        return outcome
-
-    def result(self, name: str, *arguments: str, **variables: Any) -> dict[str, Any]:
-        """The result of its task, when all went well."""
-        outcome = self.play(name, *arguments, **variables)
-        assert outcome.code == 0, outcome.stdout + outcome.stderr
-        return outcome.result(TASK[name])
-
-    def twice(self, name: str, **variables: Any) -> dict[str, Any]:
-        """The result for real, after check mode has said the same and sent nothing; and a second run changes and sends nothing."""
-        predicted = self.result(name, "--check", **variables)
-        assert predicted["changed"], predicted
-        assert self.sent == []
-        result = self.result(name, **variables)
-        assert result["changed"], result
-        assert self.sent
-        assert set(predicted) == set(result)
-        again = self.result(name, **variables)
-        assert not again["changed"], again
-        assert self.sent == []
-        return result
-
-    def refuses(self, name: str, *words: str, **variables: Any) -> None:
-        """It fails with a message that holds these words, and has sent nothing that changes anything."""
-        outcome = self.play(name, **variables)
-        assert outcome.code != 0
-        assert all(word in outcome.text for word in words), outcome.stdout
-        assert self.sent == []
-
-    def do(self, module: str, **options: Any) -> None:
-        """A task that prepares something."""
-        result = self._modules.run(module, {**self.world.options, "wait_interval": 1, "operation": "CREATE", **options})
-        assert not result.failed, result.message
+    def __init__(self, world: VmWorld, playbooks: WarmPlaybooks, modules: Modules) -> None:
+        super().__init__(world, playbooks, modules)
+        self.world = world
 
 
 @pytest.fixture
-def site(vm_world: VmWorld, warm_playbooks: WarmPlaybooks, modules: Modules) -> Site:
-    return Site(vm_world, warm_playbooks, modules)
-
-
-def head(name: str) -> list[str]:
-    """The variables that the head of a playbook lists."""
-    text = (ROOT / "playbooks" / f"{name}.yml").read_text("utf-8").partition("- name:")[0]
-    return [word for words in re.findall(r"^# (\w+(?:, \w+)*)  +\S", text, re.MULTILINE) for word in words.split(", ")]
+def site(vm_world: VmWorld, warm_playbooks: WarmPlaybooks, modules: Modules) -> GceSite:
+    return GceSite(vm_world, warm_playbooks, modules)
 
 
 def overwrite(world: VmWorld) -> None:
@@ -88,22 +37,26 @@ def overwrite(world: VmWorld) -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"backup_method": "machine_image"}])
-def test_backup_vm(site: Site, given: dict[str, Any]) -> None:
+def test_backup_vm(site: GceSite, given: dict[str, Any]) -> None:
     result = site.twice("backup_vm", vm_name="web-1", backup_datetime=MOMENT, backup_tags={"purpose": "nightly"}, **given)
     assert (result["backup"]["name"], result["backup"]["status"]) == (f"web-1-{MOMENT}", "succeeded")
     assert result["backup"]["tags"] == {"purpose": "nightly"}
     assert site.world.vm("web-1")["status"] == "RUNNING"
 
 
-def test_backup_vm_without_a_datetime_takes_a_new_backup_each_time(site: Site) -> None:
+def test_backup_vm_without_a_datetime_takes_a_new_backup_each_time(site: GceSite) -> None:
     assert site.result("backup_vm", vm_name="web-1")["changed"]
     assert site.result("backup_vm", "--check", vm_name="web-1")["changed"]
 
 
-def test_empty_variable_counts_as_not_given(site: Site) -> None:
+def test_empty_variable_counts_as_not_given(site: GceSite) -> None:
     """A survey of AWX gives those that nobody fills in."""
     site.do("backup", vm_name="web-1", snapshot_datetime=MOMENT)
-    needed = {"prune": {"keep_last": 1}, "create_vm": {"vm_name": "web-9", "source_image": "projects/debian-cloud/global/images/debian-12-bookworm-v20251111"}}
+    needed = {
+        "prune": {"keep_last": 1},
+        "snapshot_disk": {"disk_id": "web-1"},
+        "create_vm": {"vm_name": "web-9", "source_image": "projects/debian-cloud/global/images/debian-12-bookworm-v20251111"},
+    }
     for name in sorted(TASK):
         variables = {**dict.fromkeys(head(name), ""), "vm_name": "web-1", **needed.get(name, {})}
         if name == "revive_vm":
@@ -113,7 +66,7 @@ def test_empty_variable_counts_as_not_given(site: Site) -> None:
             assert site.sent == []
 
 
-def test_restore_vm_in_place_and_back(site: Site) -> None:
+def test_restore_vm_in_place_and_back(site: GceSite) -> None:
     world = site.world
     saved = world.contents("web-1")
     site.do("backup", vm_name="web-1", snapshot_datetime=MOMENT)
@@ -126,7 +79,7 @@ def test_restore_vm_in_place_and_back(site: Site) -> None:
 
 
 @pytest.mark.parametrize("given", [{"restore_strategy": "replace"}, {"restore_strategy": "new", "new_vm_name": "web-2", "new_zone": "europe-west1-c"}])
-def test_restore_vm_by_building(site: Site, given: dict[str, Any]) -> None:
+def test_restore_vm_by_building(site: GceSite, given: dict[str, Any]) -> None:
     world = site.world
     saved = world.contents("web-1")
     site.do("backup", vm_name="web-1", snapshot_datetime=MOMENT)
@@ -135,7 +88,7 @@ def test_restore_vm_by_building(site: Site, given: dict[str, Any]) -> None:
     assert world.contents(given.get("new_vm_name", "web-1"), given.get("new_zone", "europe-west1-b")) == saved
 
 
-def test_retire_vm_and_revive_vm(site: Site) -> None:
+def test_retire_vm_and_revive_vm(site: GceSite) -> None:
     world = site.world
     saved = world.contents("web-1")
     retired = site.twice("retire_vm", vm_name="web-1", backup_tags={"purpose": "retired"})
@@ -152,14 +105,14 @@ def test_retire_vm_and_revive_vm(site: Site) -> None:
     assert site.sent == []
 
 
-def test_revive_vm_leaves_a_vm_alone_that_is_there(site: Site) -> None:
+def test_revive_vm_leaves_a_vm_alone_that_is_there(site: GceSite) -> None:
     site.do("backup", vm_name="web-1", snapshot_datetime=MOMENT)
     before = site.world.disk_names("web-1")
     site.refuses("revive_vm", "is not gone. Nothing was changed", vm_name="web-1")
     assert site.world.disk_names("web-1") == before
 
 
-def test_create_vm(site: Site) -> None:
+def test_create_vm(site: GceSite) -> None:
     given = {"image_family": "projects/debian-cloud/global/images/family/debian-12", "machine_type": "e2-small", "startup_script": "#!/bin/sh\ntrue\n"}
     given |= {"network": "drills", "ensure_network": "true"}
     result = site.twice("create_vm", vm_name="web-9", **given)
@@ -169,7 +122,12 @@ def test_create_vm(site: Site) -> None:
     assert vm["networkInterfaces"][0]["network"].endswith("/networks/drills")
 
 
-def test_prune(site: Site) -> None:
+def test_snapshot_disk(site: GceSite) -> None:
+    result = site.twice("snapshot_disk", disk_id="web-1-data", snapshot_name="before-upgrade", snapshot_tags={"purpose": "upgrade"}, retention_days="7")
+    assert result["snapshot"]["uid"] == site.world.one("snapshots", "before-upgrade")["id"]
+
+
+def test_prune(site: GceSite) -> None:
     """Extra variables given as key=value are texts."""
     rules = {"keep_last": "1", "older_than": "1d", "backup_tags": {"purpose": "nightly"}}
     for moment in (MOMENT, LATER):
@@ -184,6 +142,7 @@ def test_prune(site: Site) -> None:
 
 REQUIRED: list[tuple[str, dict[str, Any], str]] = [
     ("backup_vm", {}, "Give the variable vm_name"),
+    ("snapshot_disk", {"disk_id": ""}, "Give the variable disk_id"),
     ("restore_vm", {"vm_name": ""}, "Give the variable vm_name"),
     ("restore_vm", {"vm_name": "web-1", "restore_strategy": "new"}, "give new_vm_name as well"),
     ("create_vm", {"vm_name": "web-9"}, "one of source_image and image_family"),
@@ -192,7 +151,7 @@ REQUIRED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def test_variables_that_are_missing_are_named(site: Site) -> None:
+def test_variables_that_are_missing_are_named(site: GceSite) -> None:
     for name, variables, words in REQUIRED:
         site.refuses(name, words, **variables)
 

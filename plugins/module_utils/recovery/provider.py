@@ -280,6 +280,8 @@ class Manifests(Protocol):
     """The configuration of a machine: what it is, where it is kept, and the request that builds it again."""
 
     SENSITIVE: ClassVar[Collection[str]]
+    # What keeps a manifest that is stored apart, in the word for results.
+    STORED_IN: ClassVar[str]
 
     def capture(self, machine: Machine, disks: Mapping[str, Disk]) -> Document:
         """All that builds it again, as JSON can hold it; without our marks, which change while the machine stays the same."""

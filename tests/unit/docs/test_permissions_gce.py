@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,14 +16,13 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce i
 from tests.simulator.gce import permissions
 from tests.simulator.gce.kinds import ROUTES
 from tests.simulator.server import SimulatorThread, running_simulator
+from tests.unit.docs.permission_table import Needed, Scenario, differences, rows
 from tests.unit.plugins.module_utils.backends.gce import vm_bench
 from tests.unit.plugins.module_utils.backends.gce.vm_bench import FIRST, KEY, OTHER_ZONE, REGION, VM, ZONE, VmBench
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "gce.md"
-TABLE = re.compile(r"<!-- permissions -->\n(.*?)\n<!-- /permissions -->", re.DOTALL)
 METHODS = {(route.method, route.template): route.method_id for route in ROUTES}
 ADDRESSES = ["internal_address", "external_address"]
-Needed = frozenset[str]
 # What the scenarios do not use, and why the table names it all the same.
 EXPLAINED = {
     (
@@ -36,32 +33,6 @@ EXPLAINED = {
     ("restore", "CREATE", "compute.addresses.delete"): "an undo releases what it has reserved and nothing uses",
     ("restore", "CREATE", "compute.addresses.deleteInternal"): "the same, for an internal address",
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table."""
-
-    module: str
-    operation: str
-    ways: tuple[str, ...]
-    permissions: Needed
-
-    def is_for(self, scenario: Scenario) -> bool:
-        """Whether the task of a scenario goes one of these ways."""
-        return (self.module, self.operation) == (scenario.module, scenario.operation) and bool({*self.ways} & {"every", *scenario.ways})
-
-
-def rows(text: str) -> list[Row]:
-    """The table; a line for two operations counts as two."""
-    (table,) = TABLE.findall(text)
-    found = []
-    for line in table.splitlines()[2:]:
-        module, operations, way, named = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for operation in re.findall(r"`(\w+)`", operations):
-            ways = tuple(each.strip("`") for each in way.split(", "))
-            found.append(Row(module.strip("`"), operation, ways, frozenset(re.findall(r"`([\w.]+)`", named))))
-    return found
 
 
 def needed(entries: Iterable[Mapping[str, Any]]) -> Needed:
@@ -75,21 +46,6 @@ def needed(entries: Iterable[Mapping[str, Any]]) -> Needed:
 
 
 # -- What is done
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A task with the ways that it goes. ``prepare`` comes before it, and is not looked at; a task that ``fails`` shows what is undone."""
-
-    module: str
-    operation: str
-    ways: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    prepare: tuple[Callable[[VmBench], Any], ...] = ()
-    fails: bool = False
-
-    def __str__(self) -> str:
-        return " ".join([self.module, self.operation, *self.ways, *map(str, self.options), "fails" * self.fails]).replace(" ", "-")
 
 
 def label(bench: VmBench) -> None:
@@ -298,25 +254,8 @@ def run(simulator: SimulatorThread, scenario: Scenario) -> Needed:
 # -- The comparison
 
 
-def differences(table: Iterable[Row], used: Iterable[tuple[Scenario, Needed]]) -> list[str]:
-    """What a task needs and its rows do not say, and what a row says and no task needs."""
-    table, used = list(table), list(used)
-    wrong = set()
-    for scenario, wanted in used:
-        said = frozenset[str]().union(*(row.permissions for row in table if row.is_for(scenario)))
-        wrong |= {f"{scenario.module} {scenario.operation} ({', '.join(scenario.ways)}): {each} is missing" for each in wanted - said}
-    for row in table:
-        known = frozenset[str]().union(*(wanted for scenario, wanted in used if row.is_for(scenario)))
-        wrong |= {
-            f"{row.module} {row.operation} ({', '.join(row.ways)}): {each} is not needed"
-            for each in row.permissions - known
-            if (row.module, row.operation, each) not in EXPLAINED
-        }
-    return sorted(wrong)
-
-
 def test_table_names_what_the_requests_need_and_no_more(used: list[tuple[Scenario, Needed]]) -> None:
-    wrong = differences(rows(PAGE.read_text()), used)
+    wrong = differences(rows(PAGE.read_text()), used, EXPLAINED)
     assert not wrong, "\n".join(wrong)
     ways = {(row.module, row.operation, way) for row in rows(PAGE.read_text()) for way in row.ways}
     gone = {(scenario.module, scenario.operation, way) for scenario, _wanted in used for way in ("every", *scenario.ways)}

@@ -44,6 +44,7 @@ class AlibabaManifests:
 
     # Members whose values may be secrets: not shown. Whoever may read commands can read them there.
     SENSITIVE: ClassVar[Collection[str]] = ("user_data",)
+    STORED_IN: ClassVar[str] = "command"
 
     def __init__(self, client: AlibabaClient, disks: AlibabaDisks, warn: Callable[[str], None]) -> None:
         self._client, self._disks, self._warn = client, disks, warn

@@ -59,6 +59,7 @@ class GceManifests:
 
     # Members whose values may be secrets: not shown.
     SENSITIVE: ClassVar[Collection[str]] = ("metadata",)
+    STORED_IN: ClassVar[str] = "template"
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str], warn: Callable[[str], None]) -> None:
         self._client, self._zone, self._keys, self._warn = client, zone_name, keys, warn

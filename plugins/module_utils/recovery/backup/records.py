@@ -17,11 +17,11 @@ from ..restore.source import manifest_of
 def record_of(provider: Provider, backup: BackupSet, *, retired: bool = False) -> Record:
     """A backup with its manifest, as users see it."""
     inline = any(member.note.get("manifest") for member in backup.members)
-    return backup_record(provider, backup, manifest_of(provider, backup), "description" if inline else "template", retired=retired)
+    return backup_record(provider, backup, manifest_of(provider, backup), "description" if inline else provider.manifests.STORED_IN, retired=retired)
 
 
 def backup_record(provider: Provider, backup: BackupSet, manifest: Document | None, stored_in: str, *, retired: bool = False) -> Record:
-    """The same with a given manifest. ``stored_in`` is description, template or none; the manifest's sensitive values are hidden."""
+    """The same with a given manifest. ``stored_in`` is description or the provider's word; the manifest's sensitive values are hidden."""
     shown = without_secrets(manifest, provider.manifests.SENSITIVE) if manifest is not None else {}
     return Record(
         name=backup.name,
