@@ -219,17 +219,25 @@ class AlibabaMachines:
             answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token())
             made = str((answer.get("InstanceIdSets") or {}).get("InstanceIdSet", [""])[0])
             self._refs[made] = self.ref(name)
-            return Polled(self._client.waiter, partial(self._is_built, made, tags, self._client.waiter.shorter(LAG_S)), f"building VM {name}")
+            stays = not request["release"].get(request["boot"], True)
+            return Polled(self._client.waiter, partial(self._is_built, made, tags, self._client.waiter.shorter(LAG_S), stays), f"building VM {name}")
 
         return change(f"building VM {name}", self.ref(name), send, takes_away=True)
 
-    def _is_built(self, made: str, tags: Mapping[str, str], patience: Waiter) -> bool:
-        """Whether it runs, and it and its disks show the tags that they were made with: without them they are taken for somebody else's."""
+    def _is_built(self, made: str, tags: Mapping[str, str], patience: Waiter, stays: bool) -> bool:
+        """Whether it runs, and it and its disks show the tags that they were made with: without them they are taken for somebody else's.
+
+        Its system disk goes with it, unless it ``stays``: that cannot be said in the request that makes it.
+        """
         wire = self._by_id(made) or {}
         if wire.get("Status") != "Running":
             return False
         disks = list(self._client.listed("disks", "DescribeDisks", ("Disks", "Disk"), {"InstanceId": made}))
         names = {name for name in tags if not name.startswith(mark.PREFIX + mark.LOCK)}
+        for one in disks if stays else ():
+            if one.get("Type") == "system" and one.get("DeleteWithInstance"):
+                params = {"DiskId": one["DiskId"], "DeleteWithInstance": False}
+                self._client.change(f"keep disk {one['DiskId']} when instance {made} goes", "ModifyDiskAttribute", params, repeatable=True)
         shown = disks and all(names <= tags_of(one).keys() for one in (wire, *disks))
         return bool(shown) or patience.remaining_s <= 0
 

@@ -264,6 +264,24 @@ def test_data_disks_are_exchanged_and_come_back_under_their_devices(bench: Aliba
     clean(bench)
 
 
+def test_system_disk_that_stays_without_its_instance_does_so_in_the_new_one(bench: AlibabaBench) -> None:
+    saved(bench)
+    bench.act("set_fields", kind="disks", id=bench.disks[0], fields={"DeleteWithInstance": False})
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert [one["DeleteWithInstance"] for one in bench.all("disks") if one["InstanceId"] == instance and one["Type"] == "system"] == [False]
+    clean(bench)
+
+
+@pytest.mark.parametrize("action", ["DetachDisk", "DeleteInstance", "DeleteDisk"])
+def test_kept_disks_are_given_up_although_an_answer_is_lost(bench: AlibabaBench, action: str) -> None:
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    bench.control.add_fault("drop_after", route=action)
+    assert bench.run("restore", "DELETE", name="p1").changed
+    assert len(bench.all("disks")) == len(bench.disks)
+
+
 @pytest.mark.parametrize("action", ["DetachDisk", "AttachDisk"])
 def test_exchange_of_which_an_answer_is_lost_goes_on(bench: AlibabaBench, action: str) -> None:
     saved(bench)
