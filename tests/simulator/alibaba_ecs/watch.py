@@ -59,7 +59,9 @@ class Watch:
             pair.data for pair in self.account.all("key_pairs") if pair.data["KeyPairName"].startswith(LOCKS) and self.instance in pair.data["KeyPairName"]
         ]
         self._held, self._keys = bool(marked or pairs), {pair["KeyPairFingerPrint"] for pair in pairs}
-        held = {key for item in marked for key, value in marks_of(item).items() if key.startswith(OWN_LOCK) and not value.startswith(CANDIDATE)}
+        # As long as there is an instance, its tags count; those of disks are for the time without one.
+        telling = [item for item in marked if item.kind == "instances"] or marked
+        held = {key for item in telling for key, value in marks_of(item).items() if key.startswith(OWN_LOCK) and not value.startswith(CANDIDATE)}
         self._holders = {self._owners.get(key, "") for key in held if not key.startswith(RELEASED)}
 
     def accepted(self, action: str, targets: list[str], user: str, params: Mapping[str, str]) -> None:

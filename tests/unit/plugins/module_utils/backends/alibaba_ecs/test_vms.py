@@ -273,6 +273,28 @@ def test_system_disk_that_stays_without_its_instance_does_so_in_the_new_one(benc
     clean(bench)
 
 
+def lock_disks(bench: AlibabaBench, instance: str) -> None:
+    """What a killed run leaves that had written its lock on the disks of an instance, as they carry it while there is none."""
+    for one in bench.all("disks"):
+        if one["InstanceId"] == instance:
+            bench.act("set_fields", kind="disks", id=one["id"], tags={**one["tags"], "mcr-lock-run-dead00dead00-1": "r-3.giveup_n1"})
+
+
+def test_lock_of_a_dead_run_is_taken_off_the_disks_before_they_carry_the_next_one(bench: AlibabaBench) -> None:
+    """A renewal while there is no instance would take it for that of another run, and give the lock up."""
+    saved(bench)
+    lock_disks(bench, bench.instance)
+    assert bench.restore(name="p1", strategy="replace").changed
+    assert bench.restore(name="n1", strategy="new", new_vm_name="copy-1").changed
+    lock_disks(bench, of_vm(bench, "copy-1")["InstanceId"])
+    assert bench.run("restore", "DELETE", name="n1", delete_vm=True).changed
+    for action in ("RunInstances", "DeleteInstance"):
+        record = bench.control.state()["record"]
+        end = next(number for number, entry in enumerate(record) if entry["action"] == action)
+        gone = [entry for entry in record[:end] if entry["action"] == "UntagResources" and "mcr-lock-run-dead00dead00-1" in entry["params"].values()]
+        assert len(gone) >= len(bench.disks), action
+
+
 @pytest.mark.parametrize("action", ["DetachDisk", "DeleteInstance", "DeleteDisk"])
 def test_kept_disks_are_given_up_although_an_answer_is_lost(bench: AlibabaBench, action: str) -> None:
     saved(bench)
