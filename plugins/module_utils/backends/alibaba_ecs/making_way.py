@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ...clients.alibaba_ecs.client import VPC, AlibabaClient, Wire
-from ...core.errors import Conflict, ProviderFailure
+from ...core.errors import Conflict, ProviderFailure, RecoveryError
 from ...recovery import marks as mark
 from ...recovery.lock.claim import without_lock
 from ...recovery.marks import prefixed, split
@@ -60,16 +60,24 @@ class MakingWay:
         taken: list[str] = []
         for address in self._candidates(vswitch):
             try:
-                params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
-                self.client.change(f"take the private address off instance {instance}", "ModifyInstanceVpcAttribute", params, repeatable=True)
+                self._move(instance, vswitch, address, f"take the private address off instance {instance}")
             except Conflict as error:
                 if not (error.code or "").startswith(("InvalidPrivateIpAddress", "InvalidParameter.PrivateIp", "InvalidIPAddress")):
                     raise
                 taken.append(address)
                 continue
-            self._until_at(instance, address)
             return
         raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _move(self, instance: str, vswitch: str, address: str, what: str) -> None:
+        """Change the private address. The service allows that once for each start, so that a repeated request is refused after a lost answer."""
+        try:
+            params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
+            self.client.change(what, "ModifyInstanceVpcAttribute", params, repeatable=True)
+        except RecoveryError:
+            if private_address(self._wire(instance)) != address:
+                raise
+        self._until_at(instance, address)
 
     def _until_at(self, instance: str, address: str) -> None:
         Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
@@ -118,9 +126,8 @@ class MakingWay:
         if address and private_address(self._wire(instance)) != address:
             self._power(instance, "StartInstance")
             self._power(instance, "StopInstance")
-            params = {"InstanceId": instance, "VSwitchId": (wire.get("VpcAttributes") or {}).get("VSwitchId"), "PrivateIpAddress": address}
-            self.client.change(f"give instance {name} its private address back", "ModifyInstanceVpcAttribute", params, repeatable=True)
-            self._until_at(instance, address)
+            vswitch = str((wire.get("VpcAttributes") or {}).get("VSwitchId") or "")
+            self._move(instance, vswitch, address, f"give instance {name} its private address back")
         self._tag(instance, dict(marks))
         self._set_release(instance, request["release"])
         self._power(instance, "StartInstance")

@@ -273,6 +273,16 @@ def test_system_disk_that_stays_without_its_instance_does_so_in_the_new_one(benc
     clean(bench)
 
 
+def test_change_of_the_address_of_which_no_answer_came_counts(bench: AlibabaBench) -> None:
+    """The service allows one change for each start: the repeated request is refused, and the instance would run on its other address."""
+    saved(bench)
+    bench.control.add_fault("drop_after", route="ModifyInstanceVpcAttribute")
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert [one["PrivateIpAddress"] for one in bench.all("interfaces") if one["InstanceId"] == instance] == ["192.168.1.1"]
+    clean(bench)
+
+
 def lock_disks(bench: AlibabaBench, instance: str) -> None:
     """What a killed run leaves that had written its lock on the disks of an instance, as they carry it while there is none."""
     for one in bench.all("disks"):
