@@ -22,7 +22,7 @@ from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Document, Machine, Power, Ref
 from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
-from .making_way import ASIDE, MakingWay
+from .making_way import ASIDE, GOES, MakingWay
 from .named_images import image_named
 from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
 
@@ -104,7 +104,7 @@ class AlibabaMachines:
         named = [(disk, disk.uid if not device or device in told_ones and not told else device, wire) for disk, device, told, wire in found]
         order = sorted(named, key=lambda one: (one[2].get("Type") != "system", one[1]))
         return tuple(
-            Attachment(device, disk.ref, wire.get("Type") == "system", number, {"delete_with_instance": bool(wire.get("DeleteWithInstance"))})
+            Attachment(device, disk.ref, wire.get("Type") == "system", number, {"delete_with_instance": _goes(wire) or GOES in disk.marks})
             for number, (disk, device, wire) in enumerate(order)
         )
 
@@ -325,18 +325,24 @@ class AlibabaMachines:
     # --- deletion
 
     def outlive(self, machine: Machine) -> list[str]:
-        return [one.disk for one in machine.attached if not one.kept["delete_with_instance"]]
+        going = self._going(machine)
+        return [one.disk for one in machine.attached if one.disk not in going]
+
+    def _going(self, machine: Machine) -> set[Ref]:
+        """The disks that go with the instance as it is now, whatever is noted on them."""
+        return {self.disks.of(wire).ref for wire in machine.own.disks if _goes(wire)}
 
     def is_protected(self, machine: Machine) -> bool:
         return bool(machine.own.wire.get("DeletionProtection"))
 
     def securing(self, machine: Machine) -> list[Change]:
-        return [self._release(machine, one, on=False) for one in machine.attached if one.kept["delete_with_instance"]]
+        going = self._going(machine)
+        return [self._release(machine, one, on=False) for one in machine.attached if one.disk in going]
 
     def unsecuring(self, machine: Machine, attachments: Sequence[Attachment]) -> list[Change]:
-        there = {one.device: one for one in machine.attached}
+        there, going = {one.device: one for one in machine.attached}, self._going(machine)
         wanted = {one.device: bool(one.kept.get("delete_with_instance", True)) for one in attachments}
-        different = [there[device] for device, goes in wanted.items() if device in there and there[device].kept["delete_with_instance"] is not goes]
+        different = [there[device] for device, goes in wanted.items() if device in there and (there[device].disk in going) is not goes]
         return [self._release(machine, one, on=wanted[one.device]) for one in different]
 
     def _release(self, machine: Machine, attachment: Attachment, *, on: bool) -> Change:
@@ -346,7 +352,13 @@ class AlibabaMachines:
             disk = self.disks.get(attachment.disk)
             if disk is None:
                 raise NotFound(f"{what}: the disk does not exist.")
+            of: Wire = {"ResourceType": DISK, "ResourceId": [disk.uid]}
+            if not on:
+                # A run that is killed after this leaves a disk that does not tell any more how it was attached.
+                self._client.change(f"tag disk {disk.name}", "TagResources", {**of, "Tag": wire_tags(prefixed({GOES: mark.YES}))}, repeatable=True)
             self._client.change(what, "ModifyDiskAttribute", {"DiskId": disk.uid, "DeleteWithInstance": on}, repeatable=True)
+            if GOES in disk.marks and on:
+                self._client.change(f"remove tags of disk {disk.name}", "UntagResources", {**of, "TagKey": [mark.PREFIX + GOES]}, repeatable=True)
 
         return change(what, machine.ref, send, takes_away=True)
 
@@ -373,6 +385,10 @@ class AlibabaMachines:
         if not order.isdigit() or boot not in ("b", "d") or goes not in ("a", "k") or text.count("-") != 2:
             return None
         return Attachment(device, disk, _PACKED[boot], int(order), {"delete_with_instance": _PACKED[goes]})
+
+
+def _goes(wire: Wire) -> bool:
+    return bool(wire.get("DeleteWithInstance"))
 
 
 def _made_way(wire: Wire) -> bool:

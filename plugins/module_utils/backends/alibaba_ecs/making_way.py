@@ -22,8 +22,10 @@ from ...recovery.lock.claim import without_lock
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Machine, Ref
 from ...recovery.provider import Work
-from .things import INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
+from .things import DISK, INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
 
+# On a disk: it goes with its instance, although a restore has seen to it that it does not for the time being.
+GOES = "goes"
 # The address that an instance had before it made way; it stands there until the instance has it again.
 PARKED = "parked"
 # On an instance that has made way, and nowhere else.
@@ -141,6 +143,9 @@ class MakingWay:
             if goes is not None and goes is not one.get("DeleteWithInstance"):
                 params = {"DiskId": one["DiskId"], "DeleteWithInstance": goes}
                 self.client.change(f"change disk {one['DiskId']}", "ModifyDiskAttribute", params, repeatable=True)
+            if mark.PREFIX + GOES in tags_of(one):
+                of = {"ResourceType": DISK, "ResourceId": [one["DiskId"]], "TagKey": [mark.PREFIX + GOES]}
+                self.client.change(f"remove tags of disk {one['DiskId']}", "UntagResources", of, repeatable=True)
 
     def _power(self, instance: str, action: str) -> None:
         """Start or stop the instance unless it is so already, and see it."""

@@ -283,6 +283,16 @@ def test_change_of_the_address_of_which_no_answer_came_counts(bench: AlibabaBenc
     clean(bench)
 
 
+def test_replacement_goes_on_after_a_run_was_killed_that_had_kept_the_disks_from_deletion(bench: AlibabaBench) -> None:
+    saved(bench)
+    for one in bench.all("disks"):
+        bench.act("set_fields", kind="disks", id=one["id"], fields={"DeleteWithInstance": False}, tags={**one["tags"], "mcr-goes": "yes"})
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert {one["DeleteWithInstance"] for one in bench.all("disks") if one["InstanceId"] == instance} == {True}
+    clean(bench)
+
+
 def lock_disks(bench: AlibabaBench, instance: str) -> None:
     """What a killed run leaves that had written its lock on the disks of an instance, as they carry it while there is none."""
     for one in bench.all("disks"):
