@@ -143,6 +143,15 @@ def test_retired_instance_comes_back_from_its_backup(bench: AlibabaBench) -> Non
     clean(bench)
 
 
+@pytest.mark.parametrize("given", [{}, {"method": "image"}], ids=["snapshots", "image"])
+def test_backup_knows_what_it_has_made_although_tags_are_seen_late(make_bench: Make, given: dict[str, Any]) -> None:
+    bench = make_bench(category="cloud_efficiency", tag_lag_s=3)
+    bench.sleep(10)
+    assert bench.backup(**given).changed
+    bench.sleep(10)
+    assert not bench.backup(**given).changed
+
+
 # --- roll-back
 
 
