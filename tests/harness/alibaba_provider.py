@@ -25,7 +25,7 @@ from .vm_kinds import REQUEST_TIMEOUT_S, Hit, Kind
 from .vm_provider import Before, Perform, Route
 
 ROLE = "recovery"
-_PAUSED = ("restore rollback", "restore in_place, data disk", "restore replace", "backup image, retire_source")
+_PAUSED = ("restore in_place, data disk", "restore replace")
 
 
 class AlibabaProvider:
