@@ -48,6 +48,7 @@ class GceProvider:
     PAUSES: Mapping[str, int] = {"the same task": 2, "rollback_of": 1, "held": 1}
     # What two controllers are held at until both are there, and the routes on which they meet.
     MEET_AT: Mapping[str, Any] = {"method": "POST", "path": "/setLabels$"}
+    ONLY_IN_FULL: Sequence[str] = ()
     MEET_UNDER: Sequence[str] = ("",)
     MEETINGS: Sequence[str] = ("restore in_place", "restore replace", "restore gone")
     MAKE_POINTS: Sequence[str] = ("backup crash", "backup stopped", "backup image, retire_source")
