@@ -27,7 +27,7 @@ from tests.harness.playbooks import Playbooks
 from tests.simulator.server import SimulatorThread, running_simulator
 from tests.tools.collection_tree import link_collection
 
-from . import gce_backup, gce_restore, gce_snapshots, px_backup
+from . import alibaba_restore, gce_backup, gce_restore, gce_snapshots, px_backup
 from .figure import Figure
 
 REPORT = ROOT / ".cache" / "bench" / "bench.json"
@@ -57,6 +57,7 @@ class Bench:
     folder: Path
     simulator: SimulatorThread
     gce: SimulatorThread
+    alibaba_ecs: SimulatorThread
     modules: Modules
     playbooks: Playbooks
     collections: str
@@ -70,6 +71,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "gce.creation": lambda bench: gce_restore.measure_creation(bench.gce, bench.modules, max(bench.sizes.disks), bench.sizes.creation_s),
     "gce.again": lambda bench: gce_restore.measure_again(bench.gce, bench.modules, min(bench.sizes.disks)),
     "gce.many": lambda bench: gce_backup.measure_many(bench.playbooks, bench.gce, bench.sizes.vms),
+    "alibaba_ecs.roll_back": lambda bench: alibaba_restore.measure_roll_back(bench.alibaba_ecs, bench.modules, bench.sizes.disks, bench.sizes.operation_s),
     "gce.list": lambda bench: gce_snapshots.measure_list(bench.gce, bench.sizes.snapshots, bench.folder, bench.collections),
 }
 
@@ -100,11 +102,16 @@ def main(given: Sequence[str] | None = None) -> int:
 def measure(names: Sequence[str], sizes: Sizes) -> dict[str, list[Figure]]:
     """The figures of these measurements."""
     collections = str(link_collection())
-    with tempfile.TemporaryDirectory() as place, running_simulator(restore_duration_s=0) as simulator, running_simulator("gce") as gce:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running_simulator(restore_duration_s=0) as simulator,
+        running_simulator("gce") as gce,
+        running_simulator("alibaba_ecs") as alibaba_ecs,
+    ):
         folder = Path(place)
         modules = Modules(folder, collections)
         try:
-            bench = Bench(sizes, folder, simulator, gce, modules, Playbooks(folder, collections), collections)
+            bench = Bench(sizes, folder, simulator, gce, alibaba_ecs, modules, Playbooks(folder, collections), collections)
             return {name: MEASUREMENTS[name](bench) for name in names}
         finally:
             modules.close()

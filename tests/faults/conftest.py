@@ -8,61 +8,72 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.harness import OUTPUT
 from tests.harness.fault_table import rendered
-from tests.harness.fixtures import make_world, playbooks, simulator, world
-from tests.harness.gce_clouds import Clouds
-from tests.harness.gce_faults import SPEED
-from tests.harness.gce_results import table, write_report
+from tests.harness.fixtures import make_world, modules, playbooks, simulator, world
 from tests.harness.modules import Modules
+from tests.harness.vm_clouds import Clouds
+from tests.harness.vm_provider import VmProvider
+from tests.harness.vm_providers import PROVIDERS
+from tests.harness.vm_results import table, write_report
 
-__all__ = ["clouds", "make_world", "modules", "playbooks", "simulator", "world"]
+__all__ = ["make_world", "modules", "playbooks", "simulator", "world"]
 
-CELLS, GCE_CELLS = "fault_cells", "gce_fault_cells"
+CELLS, VM_CELLS = "fault_cells", "vm_fault_cells"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The simulated clouds of a provider, and modules for which time passes faster: these tests wait most of the time."""
+
+    clouds: Clouds
+    modules: Modules
+
+    @property
+    def provider(self) -> VmProvider:
+        """The provider."""
+        return self.clouds.provider
 
 
 @pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
-    """Runs modules as processes for which time passes faster: these tests wait most of the time."""
-    server = Modules(tmp_path_factory.mktemp("modules"), os.environ["ANSIBLE_COLLECTIONS_PATH"], SPEED)
-    try:
-        yield server
-    finally:
-        server.close()
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    """The lab of a provider, in this process: labs("gce")."""
+    made: dict[str, Lab] = {}
 
+    def lab(name: str) -> Lab:
+        if name not in made:
+            provider = PROVIDERS[name]
+            made[name] = Lab(Clouds(provider), Modules(tmp_path_factory.mktemp(name), os.environ["ANSIBLE_COLLECTIONS_PATH"], provider.SPEED))
+        return made[name]
 
-@pytest.fixture(scope="session")
-def clouds() -> Iterator[Clouds]:
-    """The simulated clouds of this process."""
-    clouds = Clouds()
-    yield clouds
-    clouds.close()
+    yield lab
+    for one in made.values():
+        one.modules.close()
+        one.clouds.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table and leave it as JSON."""
-    _summarize_gce(terminalreporter)
+    """Print the tables and leave them as JSON."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
-    cells = [cell for report in reports for name, value in getattr(report, "user_properties", []) if name == CELLS for cell in value]
-    if not cells:
-        return
-    cells.sort(key=lambda cell: cell["flow"])
-    terminalreporter.section("fault table")
-    terminalreporter.write_line(rendered(cells))
-    OUTPUT.mkdir(exist_ok=True)
-    (OUTPUT / "faults.json").write_text(json.dumps({"cases": cells}, indent=1) + "\n", "utf-8")
 
+    def told(wanted: str) -> list[Any]:
+        return [cell for report in reports for name, value in getattr(report, "user_properties", []) if name == wanted for cell in value]
 
-def _summarize_gce(terminalreporter: Any) -> None:
-    reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
-    cells = [cell for report in reports for name, value in getattr(report, "user_properties", []) if name == GCE_CELLS for cell in value]
+    for name, provider in PROVIDERS.items():
+        cells = sorted(told(f"{VM_CELLS} {name}"), key=lambda cell: str(cell["route"]))
+        if cells:
+            terminalreporter.section(f"faults on {provider.TITLE}")
+            terminalreporter.write_line(table(cells))
+            write_report(cells, OUTPUT / f"faults-{name}.json")
+    cells = sorted(told(CELLS), key=lambda cell: str(cell["flow"]))
     if cells:
-        cells.sort(key=lambda cell: cell["route"])
-        terminalreporter.section("faults on Compute Engine")
-        terminalreporter.write_line(table(cells))
-        write_report(cells, OUTPUT / "faults-gce.json")
+        terminalreporter.section("fault table")
+        terminalreporter.write_line(rendered(cells))
+        OUTPUT.mkdir(exist_ok=True)
+        (OUTPUT / "faults.json").write_text(json.dumps({"cases": cells}, indent=1) + "\n", "utf-8")

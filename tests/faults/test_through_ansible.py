@@ -9,33 +9,47 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.harness.gce_clouds import VM, Cloud, Clouds
-from tests.harness.gce_fault_kinds import KINDS, Hit, Kind
-from tests.harness.gce_faults import Cell, Stage, settle
-from tests.harness.gce_judge import judge_first, judge_second
-from tests.harness.gce_routes import BY_TITLE
-from tests.harness.modules import Modules, Result
+from tests.harness.modules import Result
 from tests.harness.playbooks import Outcome, Playbook, Playbooks, play
+from tests.harness.vm_clouds import ABSENT, Cloud, settle
+from tests.harness.vm_faults import Cell, Stage
+from tests.harness.vm_judge import judge_first, judge_second
+from tests.harness.vm_kinds import Hit, Kind
+from tests.harness.vm_providers import route_of
 
-# The route, what is hit, and by which fault. Without --full-matrix only the first of each list.
+from .conftest import Lab
+
+# The provider and the route, what is hit, and by which fault. Without --full-matrix only the first ones of each list.
 SAMPLE = [
-    ("restore in_place", "attachDisk", 2, "403 permission"),
-    ("restore in_place", "stop", 1, "drop after"),
-    ("restore in_place", "start", 1, "DONE with HTTP error"),
-    ("restore replace", "setDiskAutoDelete", 1, "403 permission"),
-    ("backup stopped", "stop", 1, "503"),
+    ("gce", "restore in_place", "/attachDisk", 2, "403 permission"),
+    ("alibaba_ecs", "snapshot CREATE", "CreateSnapshot", 1, "drop after"),
+    ("gce", "restore in_place", "/stop", 1, "drop after"),
+    ("gce", "restore in_place", "/start", 1, "DONE with HTTP error"),
+    ("gce", "restore replace", "/setDiskAutoDelete", 1, "403 permission"),
+    ("gce", "backup stopped", "/stop", 1, "503"),
+    ("alibaba_ecs", "restore rollback", "ResetDisk", 2, "403 permission"),
+    ("alibaba_ecs", "restore replace", "RunInstances", 1, "drop after"),
 ]
-KILLED = [("restore in_place", "detachDisk"), ("restore replace", "disks/web-1/setLabels"), ("backup stopped", "stop")]
+KILLED = [
+    ("gce", "restore in_place", "/detachDisk"),
+    ("gce", "restore replace", "/disks/web-1/setLabels"),
+    ("gce", "backup stopped", "/stop"),
+    ("alibaba_ecs", "restore rollback", "ResetDisk"),
+]
+SAMPLED = {"SAMPLE": 2, "KILLED": 1}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The cases for this run."""
-    names, cases = (("title", "end", "nth", "fault"), SAMPLE) if "fault" in metafunc.fixturenames else (("title", "end"), KILLED)
-    chosen = cases if metafunc.config.getoption("full_matrix") else cases[:1]
+    names, cases, most = ("provider", "title", "end"), KILLED, SAMPLED["KILLED"]
+    if "fault" in metafunc.fixturenames:
+        names, cases, most = (*names, "nth", "fault"), SAMPLE, SAMPLED["SAMPLE"]
+    chosen = cases if metafunc.config.getoption("full_matrix") else cases[:most]
     metafunc.parametrize(names, chosen, ids=["-".join(map(str, case)).replace(" ", "_") for case in chosen])
 
 
@@ -46,7 +60,7 @@ def hit_of(stage: Stage, end: str, nth: int) -> Hit:
 
 def started(stage: Stage, cloud: Cloud, playbooks: Playbooks, kind: Kind | None = None) -> Playbook:
     """The task of a route, as the only one of a play."""
-    arguments = {**cloud.options(), **stage.limits, **stage.route.options, **(kind.options if kind else {})}
+    arguments = {**cloud.options(), **stage.options, **(kind.options if kind else {})}
     return playbooks.start([play({"name": "it", f"multicloud.recovery.{stage.route.module}": arguments})])
 
 
@@ -57,12 +71,13 @@ def result_of(outcome: Outcome) -> Result:
 
 
 def test_job_that_is_hit_loses_nothing_and_the_next_one_finishes(
-    title: str, end: str, nth: int, fault: str, clouds: Clouds, modules: Modules, playbooks: Playbooks
+    provider: str, title: str, end: str, nth: int, fault: str, labs: Callable[[str], Lab], playbooks: Playbooks
 ) -> None:
-    stage, kind = Stage(BY_TITLE[title], clouds, modules), KINDS[fault]
-    hit, cloud = hit_of(stage, f"/{end}", nth), stage.open()
+    lab = labs(provider)
+    stage, kind = Stage(route_of(provider, title), lab.clouds, lab.modules), lab.provider.KINDS.by_name[fault]
+    hit, cloud = hit_of(stage, end, nth), stage.open()
     try:
-        cloud.add_fault(**kind.rule, **hit.rule)
+        cloud.add_fault(hit, **kind.rule)
         cell = Cell(f"{title} | {hit} | {fault}", title, fault)
         first = result_of(started(stage, cloud, playbooks, kind).wait())
         assert all(rule["fired"] for rule in cloud.faults())
@@ -93,11 +108,14 @@ def kill_all(pid: int) -> None:
         os.kill(one, signal.SIGKILL)
 
 
-def test_job_that_is_killed_loses_nothing_and_the_next_one_finishes(title: str, end: str, clouds: Clouds, modules: Modules, playbooks: Playbooks) -> None:
-    stage = Stage(BY_TITLE[title], clouds, modules)
-    hit, cloud = hit_of(stage, f"/{end}", 1), stage.open()
+def test_job_that_is_killed_loses_nothing_and_the_next_one_finishes(
+    provider: str, title: str, end: str, labs: Callable[[str], Lab], playbooks: Playbooks
+) -> None:
+    lab = labs(provider)
+    stage = Stage(route_of(provider, title), lab.clouds, lab.modules)
+    hit, cloud = hit_of(stage, end, 1), stage.open()
     try:
-        cloud.add_fault(kind="operation", seconds=3, **hit.rule)
+        cloud.add_fault(hit, kind="operation", seconds=3)
         job = started(stage, cloud, playbooks)
         while not any(rule["fired"] for rule in cloud.faults()):
             assert not job.is_over, job.wait().text
@@ -113,6 +131,6 @@ def test_job_that_is_killed_loses_nothing_and_the_next_one_finishes(title: str, 
         settle(cloud)
         killed = Result({}, -9, "", "", 0.0, 0)
         assert [*judge_second(stage, cloud, killed, again, mark), *cloud.violations()] == []
-        assert cloud.one("instances", VM) is not None
+        assert cloud.status() != ABSENT
     finally:
         cloud.close()

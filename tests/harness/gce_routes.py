@@ -7,57 +7,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from tests.simulator.gce import operations, seeds
 from tests.simulator.gce.store import Project
 
-from .gce_clouds import VM, ZONE, Cloud
+from .vm_clouds import VM, Cloud, Digests
+from .vm_provider import FIRST, SECOND, THIRD, Before, Goal, Perform, Route
+from .vm_provider import nothing as _nothing
 
-FIRST, SECOND, THIRD = "20260101-010000", "20260102-010000", "20260103-010000"
+ZONE = "europe-west1-b"
 COPY, LOCK = "web-1-drill", "mcr-lock"
-Perform = Callable[..., None]
-Digests = dict[str, str]
-
-
-@dataclass
-class Before:
-    """What was there before the task: the VM, the digests by device that a restore must bring back (`saved`), and those on its disks (`present`)."""
-
-    vm: dict[str, Any]
-    saved: Digests
-    present: Digests
-    disks: dict[str, str]
-
-
-Goal = Callable[[Cloud, Before], list[str]]
-
-
-@dataclass(frozen=True)
-class Route:
-    """A task. `prepare` brings a seeded cloud to where it begins; `goal` says what is wrong with the end; `watch` is for the simulator."""
-
-    title: str
-    module: str
-    options: Mapping[str, Any]
-    prepare: Callable[[Cloud, Perform], None]
-    goal: Goal
-    watch: Mapping[str, Any] = field(default_factory=dict)
-    large_metadata: bool = False
-    locks: bool = False
-    # Whether a failure takes back what was made; a single snapshot that was asked for stays, and is found by the next run.
-    undone: bool = True
-
-    def __str__(self) -> str:
-        return self.title
-
 
 # -- What is there
 
 
-def seed(cloud: Cloud, *, large_metadata: bool) -> None:
+def seed(cloud: Cloud, *, large_metadata: bool = False) -> None:
     """A VM that runs on a boot disk and a data disk, with an external address that is not reserved; and another VM, which nothing may touch."""
 
     def fill(project: Project) -> None:
@@ -93,17 +59,7 @@ def on_vm(cloud: Cloud, name: str = VM) -> dict[str, str]:
     return {entry["deviceName"]: entry["source"].rpartition("/")[2] for entry in vm["disks"]}
 
 
-def digests(cloud: Cloud, name: str = VM) -> Digests:
-    """The digests of a VM's disks by device."""
-    known = {disk["name"]: disk["digest"] for disk in cloud.all("disks")}
-    return {device: known.get(disk, "") for device, disk in on_vm(cloud, name).items()}
-
-
 # -- What is needed first
-
-
-def _nothing(cloud: Cloud, perform: Perform) -> None:
-    pass
 
 
 def _snapshots(cloud: Cloud, perform: Perform) -> None:
@@ -164,7 +120,7 @@ def vm_problems(cloud: Cloud, before: Before, wanted: Digests, name: str = VM, s
     if vm is None:
         return [f"there is no VM {name}"]
     problems = [] if vm["status"] == status else [f"{name} is {vm['status']}"]
-    found = digests(cloud, name)
+    found = cloud.digests(name)
     if list(found) != list(wanted):
         problems.append(f"the devices of {name} are {list(found)}")
     problems += [f"{device} of {name} has other bytes" for device in wanted if found.get(device) != wanted[device]]
@@ -292,7 +248,7 @@ ROUTES = [
         _nothing,
         _backed_up("snapshots", THIRD, own_address=True),
         {},
-        large_metadata=True,
+        seed=(("large_metadata", True),),
         locks=True,
     ),
     Route(
@@ -322,7 +278,7 @@ ROUTES = [
         _overwritten,
         _swapped,
         {"given_up": [f"instance:{VM}"]},
-        large_metadata=True,
+        seed=(("large_metadata", True),),
         locks=True,
     ),
     Route("restore new", "restore", {**_RESTORE, "strategy": "new", "new_vm_name": COPY}, _overwritten, _copied),
@@ -339,4 +295,3 @@ ROUTES = [
         undone=False,
     ),
 ]
-BY_TITLE = {route.title: route for route in ROUTES}

@@ -33,7 +33,16 @@ PLUGINS = "ansible_collections.multicloud.recovery.plugins"
 MODULES = f"{PLUGINS}.modules"
 LIBRARIES = ("_strptime", "ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.urls", "requests")
 # Google's takes seconds, which no test of another provider need wait for.
-LIBRARIES_OF = {"gce": ("google.auth.transport.requests", "google.cloud.compute_v1", "google.oauth2.credentials", "google.oauth2.service_account")}
+LIBRARIES_OF = {
+    "alibaba_ecs": (
+        "aliyunsdkcore.auth.signers.access_key_signer",
+        "aliyunsdkcore.auth.signers.sts_token_signer",
+        "aliyunsdkcore.endpoint.local_config_regional_endpoint_resolver",
+        "aliyunsdkcore.endpoint.resolver_endpoint_request",
+        "aliyunsdkcore.request",
+    ),
+    "gce": ("google.auth.transport.requests", "google.cloud.compute_v1", "google.oauth2.credentials", "google.oauth2.service_account"),
+}
 # The compiled files of the collection, by their sources.
 CODE: dict[bytes, Any] = {}
 

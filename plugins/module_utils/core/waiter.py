@@ -90,22 +90,24 @@ class Waiter:
         if self.cancelled or self._sleep(min(seconds, self.remaining_s)) or self.cancelled:
             raise Cancelled("the task was cancelled.")
 
-    def pauses(self, first_s: float = _FIRST_PAUSE_S) -> Iterator[float]:
+    def pauses(self, first_s: float = _FIRST_PAUSE_S, growth: float = _GROWTH) -> Iterator[float]:
         """The pauses of one wait in seconds: 1, 1.5, 2.25, ... up to the interval."""
         pause_s = min(first_s, self._interval_s)
         while True:
             yield pause_s
-            pause_s = min(pause_s * _GROWTH, self._interval_s)
+            pause_s = min(pause_s * growth, self._interval_s)
 
-    def wait_until(self, look: Callable[[], T], finished: Callable[[T], bool], unfinished: Callable[[T | None], str]) -> T:
-        """Look until ``finished`` and return what was seen then; the last look is at the deadline itself.
+    def wait_until(
+        self, look: Callable[[], T], finished: Callable[[T], bool], unfinished: Callable[[T | None], str], pauses: Iterator[float] | None = None
+    ) -> T:
+        """Look until ``finished`` and return what was seen then; the last look is at the deadline itself. ``pauses`` are others than usual.
 
         A look that fails for a transient reason counts as not finished: an hour of waiting must not end with one bad answer.
         Raises WaitTimeout with the words of ``unfinished``, which is given what was seen last (None when nothing was).
         """
         seen: T | None = None
         trouble: RecoveryError | None = None
-        for pause_s in self.pauses():
+        for pause_s in pauses or self.pauses():
             try:
                 seen, trouble = look(), None
                 if finished(seen):

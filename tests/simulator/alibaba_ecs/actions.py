@@ -9,6 +9,7 @@ add_disk {region, zone, name, text, tags, fields}: gives {disk_id}. add_network 
 guest_write {disk, offset, data | text}: writes base64 `data`, or `text`, as the guest would; gives {digest}.
 guest_read {disk, offset, length}: gives {data} in base64, and {text}. digest {id}: of a disk or snapshot; gives {digest}.
 watch {instance, keep_digests, sets, given_up, lock}: see watch.py; `lock` false: nobody need hold one. give_up {ids}: they may go.
+count_on {ids}: they must not go any more.
 unwatch {}: ends all watches. canonical {}: the account without what differs from run to run.
 add_key {id, secret, user, active}: one more access key. add_role {name, external_id, max_session_s, denied}: a role of RAM; gives {arn}.
 add_bucket {name, region}, add_object {bucket, object, size}, remove_object {bucket, object}: what OSS holds.
@@ -124,6 +125,13 @@ def give_up(account: Account, body: Mapping[str, Any], _keys: Credentials) -> di
     return {}
 
 
+def count_on(account: Account, body: Mapping[str, Any], _keys: Credentials) -> dict[str, Any]:
+    """Takes things for given that were made since."""
+    for item in account.watches:
+        item.count_on(body.get("ids", []))
+    return {}
+
+
 def add_key(account: Account, body: Mapping[str, Any], keys: Credentials) -> dict[str, Any]:
     """Registers an access key."""
     keys.add(Key(str(body["id"]), str(body["secret"]), account.name, f"user/{body['user']}" if body.get("user") else "root", bool(body.get("active", True))))
@@ -210,6 +218,7 @@ ACTIONS: dict[str, Action] = {
     "watch": begin_watch,
     "unwatch": end_watch,
     "give_up": give_up,
+    "count_on": count_on,
     "canonical": lambda account, body, keys: canonical(account),
     "add_key": add_key,
     "add_role": add_role,

@@ -99,8 +99,6 @@ class Context:
         rule, seconds = self.fault, self.duration_s() if after_s is None else after_s
         if rule is not None:
             seconds = seconds if rule.seconds is None else float(rule.seconds)
-            if rule.never_ends:
-                return
 
         def end() -> None:
             if not self.account.is_there(item):
@@ -112,7 +110,9 @@ class Context:
             if rule is not None and rule.pid is not None and rule.act != "before":
                 send_signal(rule.pid, rule.signal)
 
-        if seconds <= 0:
+        if rule is not None and rule.never_ends:
+            self.account.never.append(end)
+        elif seconds <= 0:
             end()
         else:
             self.after(seconds, end)

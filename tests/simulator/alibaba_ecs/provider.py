@@ -86,7 +86,7 @@ class AlibabaEcs:
         if entry is not None:
             entry["targets"] = list(dict.fromkeys([*entry["targets"], *ctx.targets]))
             for watch in account.watches if refusal is None else ():
-                watch.accepted(ctx.action, entry["targets"])
+                watch.accepted(ctx.action, entry["targets"], ctx.key.arn, ctx.params.all)
             record.note(account, {**entry, "code": refusal.code if refusal else "", "status": status, "replayed": ctx.replayed})
         if refusal is not None:
             return error_answer(status, refusal.message, refusal.code, request_id)

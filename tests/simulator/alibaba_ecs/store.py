@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import random
 import string
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ class Account:
         self.roles: dict[str, dict[str, Any]] = {}
         # Private addresses that somebody outside has: (vSwitch, address).
         self.taken: set[tuple[str, str]] = set()
+        # What never ends, for a test that lets it end after all.
+        self.never: list[Callable[[], None]] = []
         self.lag = Lag(self)
         self.acting = ""
 

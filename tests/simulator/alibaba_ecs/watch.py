@@ -7,12 +7,14 @@
 mixed_disks: the instance was started on disks that are not all of one set. bytes_lost: bytes that are to be kept are on no disk and in no finished snapshot
 any more. deleted: a disk, snapshot, image or instance that was there before went, and nobody gave it up. no_lock: a call that takes something away was
 accepted while there was neither a lock tag on the instance or its disks nor a lock key pair that names the instance. many_locks: the same, while key pairs of
-two different fingerprints named it. reset_lost, power_in_snapshot: see disk_reset.py and power.py.
+two different fingerprints named it. foreign_lock: the same, by a user of the account whose own lock tag (mcr-lock-run-*, not beginning with "?") was on none of
+them, although such tags are used; both_hold: while the tags of two users said that they hold it. A tag belongs to the user that wrote it. reset_lost,
+power_in_snapshot: see disk_reset.py and power.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 KEPT = ("disks", "snapshots", "images", "instances")
 # They take something away from an instance, its disks or their snapshots.
 DESTRUCTIVE = {"StopInstance", "ResetDisk", "ResetDisks", "ReInitDisk", "DetachDisk", "DeleteDisk", "DeleteInstance", "ReplaceSystemDisk"}
+OWN_LOCK, CANDIDATE, RELEASED = "mcr-lock-run-", "?", "mcr-lock-run-free-"
 DESTRUCTIVE |= {"ModifyInstanceVpcAttribute", "DetachNetworkInterface", "ConvertNatPublicIpToEip"}
 
 
@@ -43,6 +46,9 @@ class Watch:
     _told: set[tuple[str, str]] = field(default_factory=set)
     _held: bool = False
     _keys: set[str] = field(default_factory=set)
+    # Lock tag to the user that wrote it; those of users that said before this request that they hold it.
+    _owners: dict[str, str] = field(default_factory=dict)
+    _holders: set[str] = field(default_factory=set)
 
     def before(self) -> None:
         """Before a request is carried out: who holds the lock, and what has happened since the last one."""
@@ -52,10 +58,17 @@ class Watch:
             pair.data for pair in self.account.all("key_pairs") if pair.data["KeyPairName"].startswith(LOCKS) and self.instance in pair.data["KeyPairName"]
         ]
         self._held, self._keys = bool(marked or pairs), {pair["KeyPairFingerPrint"] for pair in pairs}
+        held = {key for item in marked for key, value in marks_of(item).items() if key.startswith(OWN_LOCK) and not value.startswith(CANDIDATE)}
+        self._holders = {self._owners.get(key, "") for key in held if not key.startswith(RELEASED)}
 
-    def accepted(self, action: str, targets: list[str]) -> None:
+    def accepted(self, action: str, targets: list[str], user: str, params: Mapping[str, str]) -> None:
         """After a request was accepted."""
+        self._owners.update({value: user for name, value in params.items() if name.endswith(".Key") and value.startswith(OWN_LOCK)})
         if self.with_lock and action in DESTRUCTIVE and ({self.instance} | self.disks) & set(targets):
+            if self._owners and self._held and user not in self._holders:
+                self._tell("foreign_lock", f"{action} of {', '.join(targets)} was accepted from {user}, while the lock was that of {sorted(self._holders)}", "")
+            elif len(self._holders) > 1:
+                self._tell("both_hold", f"{action} of {', '.join(targets)} was accepted from {user}, while {sorted(self._holders)} held the lock", "")
             if not self._held:
                 self._tell("no_lock", f"{action} of {', '.join(targets)} was accepted without a lock", "")
             elif len(self._keys) > 1:
@@ -63,6 +76,12 @@ class Watch:
         if action == "StartInstance" and self.instance in targets:
             self._check_sets()
         self.check()
+
+    def count_on(self, ids: Iterable[str]) -> None:
+        """From now on these count as having been there."""
+        there = {item.id: kind for kind in KEPT for item in self.account.all(kind)}
+        self.existing.update({identity: there[identity] for identity in ids if identity in there})
+        self.given_up -= set(ids)
 
     def check(self) -> None:
         """After anything has changed: what must be there."""
@@ -82,9 +101,12 @@ class Watch:
             self._tell("mixed_disks", f"{self.instance} was started on disks that do not belong together", "")
 
     def _items(self) -> list[Item]:
+        # Another instance may have taken the place of the one under watch, and carries the lock then.
         instance = self.account.find("instances", self.instance)
+        name = instance.data["InstanceName"] if instance else ""
         found = [self.account.find("disks", identity) for identity in self.disks]
-        return [item for item in [instance, *found] if item is not None]
+        others = [item for item in self.account.all("instances") if item is not instance and item.data["InstanceName"] == name]
+        return [item for item in [instance, *found, *others] if item is not None]
 
     def _tell(self, kind: str, message: str, key: str) -> None:
         # A state that lasts is told once; an event each time.

@@ -20,6 +20,8 @@ from unittest import mock
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.records import image_record
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.images.wire import Image
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.saved import snapshot_point
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.snapshots import AlibabaSnapshots
 from ansible_collections.multicloud.recovery.plugins.module_utils.backends.gce.points import point_of
@@ -47,7 +49,8 @@ DETAILED = {
         "alibaba_ecs": snapshot_record(
             AlibabaSnapshots(mock.Mock(region="", listed=lambda *_how: []), mock.Mock(operation="INSPECT_ONE")), snapshot_point("", {"SnapshotId": ""})
         ),
-    }
+    },
+    "image_convert": {"alibaba_ecs": image_record("", Image({"ImageId": ""}))},
 }
 SHAPES = {"backup": records.BACKUP_SHAPE, "restore": records.RESTORE_SHAPE}
 # The details of a VM's backup and restore.
@@ -68,6 +71,8 @@ ENVIRONMENT = {
 }
 # What only a failure of many carries.
 OF_MANY = {"errors"}
+# What a module's results call the resource, where that is not the module's name; such a module has no deletion of many.
+RESOURCES = {"image_convert": "image"}
 
 
 @functools.cache
@@ -92,6 +97,10 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ended = subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
     return {name[len(COLLECTION) :]: page for name, page in json.loads(ended.stdout).items()}
+
+
+def resource(module: str) -> str:
+    return RESOURCES.get(module, module)
 
 
 def text_of(documentation: Mapping[str, Any]) -> str:
@@ -311,7 +320,7 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
     returned = documented[module]["return"]
     options = {name: backend.OPTIONS for name, backend in backends(module).items()}
     params = ArgumentSpecValidator(spec(module)).validate({"operation": "INSPECT_ALL", "provider": sorted(options)[0]}).validated_parameters
-    task = resolve(module, params, {"operation"}, options, ENVIRONMENT)
+    task = resolve(resource(module), params, {"operation"}, options, ENVIRONMENT)
     real = {*outcome.result_of(task, outcome.Outcome("")), *outcome.result_of(task, outcome.Outcome("", records=[])), "error", "steps"}
     # Ansible documents these itself.
     assert real - {"changed", "diff"} == set(returned) - OF_MANY
@@ -319,7 +328,7 @@ def test_return_documents_every_key_of_a_result(documented: dict[str, Any], modu
 
 @pytest.mark.parametrize("module", sorted({*MODULES} & {*DETAILED}))
 def test_return_documents_exactly_the_keys_of_a_record(documented: dict[str, Any], module: str) -> None:
-    for key in (module, f"{module}s"):
+    for key in (resource(module), f"{resource(module)}s"):
         returned = documented[module]["return"][key]
         assert keys_of(returned) == {name for record in DETAILED[module].values() for name in record.as_result()}
         for provider, record in DETAILED[module].items():
@@ -348,7 +357,7 @@ def _subclasses(kind: type[Any]) -> set[type[Any]]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_statuses_are_documented(documented: dict[str, Any], module: str) -> None:
-    status = documented[module]["return"][module]["contains"]["status"]
+    status = documented[module]["return"][resource(module)]["contains"]["status"]
     assert set(re.findall(r"V\((\w+)\)", text_of(status))) == set(model.STATUSES)
     option = text_of(documented[module]["doc"]["options"]["status"])
     assert set(model.STATUSES) <= set(re.findall(r"V\((\w+)\)", option))

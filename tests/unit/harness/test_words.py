@@ -10,9 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from tests.harness.gce_clouds import Cloud
-from tests.harness.gce_words import words_wrong
+from tests.harness.gce_kinds import entry as known
+from tests.harness.gce_provider import GceProvider
 from tests.harness.modules import Result
+from tests.harness.vm_clouds import ABSENT, Cloud
+from tests.harness.vm_kinds import Hit, accepted
+from tests.harness.vm_words import words_wrong
 
 SENT = {"method": "POST", "path": "/compute/v1/projects/p/zones/z/disks/web-1/setLabels", "mutating": True, "status": 200, "fault": None}
 DELETED = {**SENT, "method": "DELETE", "path": "/compute/v1/projects/p/zones/z/disks/former"}
@@ -21,18 +24,25 @@ DELETED = {**SENT, "method": "DELETE", "path": "/compute/v1/projects/p/zones/z/d
 class FakeCloud:
     """A VM that runs, the disks web-1 and web-1-data, and a disk that was deleted."""
 
+    provider = GceProvider()
+
     def __init__(self, *log: dict[str, Any]) -> None:
-        self._log = [{"token": "run-1", **entry} for entry in log]
+        self._log = [known({"token": "run-1", **one}) for one in log]
 
-    def all(self, plural: str) -> list[dict[str, Any]]:
-        return [{"name": "web-1"}, {"name": "web-1-data"}]
+    def disks(self) -> dict[str, str]:
+        return {"web-1": "", "web-1-data": ""}
 
-    def one(self, plural: str, name: str) -> dict[str, Any] | None:
-        source = "projects/p/zones/z/disks/web-1"
-        return {"status": "RUNNING", "disks": [{"source": source}]} if name == "web-1" else None
+    def status(self, name: str = "web-1") -> str:
+        return "RUNNING" if name == "web-1" else ABSENT
+
+    def on_vm(self) -> dict[str, str]:
+        return {"web-1": "web-1"}
 
     def requests(self, since: int = 0, run: str | None = None) -> list[dict[str, Any]]:
         return [entry for entry in self._log if run in (None, entry["token"])]
+
+    def accepted(self, since: int = 0, run: str | None = None) -> list[Hit]:
+        return accepted(self.requests(since, run))
 
 
 def wrong_with(message: str, *log: dict[str, Any], run: str = "run-1", **value: Any) -> list[str]:

@@ -44,8 +44,11 @@ class Copies:
     def _find(self, region: str, snapshot: str) -> Wire | None:
         made = self._made.get(region)
         by: Wire = {"SnapshotIds": json.dumps([made])} if made else {"Tag": filter_tags({_COPY_OF: snapshot})}
+        return next((wire for wire in self._copies(region, snapshot, by) if wire.get("Status") != "failed"), None)
+
+    def _copies(self, region: str, snapshot: str, by: Wire) -> list[Wire]:
         found = self._client.at(region).listed(f"snapshots in {region}", "DescribeSnapshots", ("Snapshots", "Snapshot"), by)
-        return next((wire for wire in found if tags_of(wire).get(_COPY_OF) == snapshot and wire.get("Status") != "failed"), None)
+        return [wire for wire in found if tags_of(wire).get(_COPY_OF) == snapshot]
 
     def steps(self, look: Callable[[], RecoveryPoint | None]) -> Sequence[Step]:
         """A step for each region, after the snapshot itself is accomplished."""
@@ -72,6 +75,10 @@ class Copies:
         source, task = self._source(look), self._task
         if self._find(region, source.uid):
             return
+        for wire in self._copies(region, source.uid, {"Tag": filter_tags({_COPY_OF: source.uid}), "Status": "failed"}):
+            # Nobody would ever look for it again.
+            what = f"delete the failed copy {wire['SnapshotId']} in region {region}"
+            self._client.at(region).change(what, "DeleteSnapshot", {"SnapshotId": wire["SnapshotId"]}, repeatable=True)
         body: Wire = {
             "SnapshotId": source.uid,
             "DestinationRegionId": region,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Disk, Document, Planned, Ref, Strategy
 from ...recovery.points import RecoveryPoint
 from ...recovery.provider import Change, Work
+from .gathering import Gathered
 from .marks import merged_tags
 from .named_images import ALL_STATUSES, image_named
 from .things import DISK, IMAGE, Own, Polled, change, filter_tags, is_id, one_of, tags_of, token, wire_tags
@@ -41,6 +42,7 @@ class AlibabaDisks:
     def __init__(self, client: AlibabaClient, tags: Mapping[str, str], ref_of: Callable[[str, bool], Ref]) -> None:
         self._client, self._tags, self._ref_of = client, tags, ref_of
         self._ids: dict[str, str] = {}
+        self._gathered: Gathered[Wire] = Gathered(self._read)
         # What was planned in this run, by name: the request that builds the machine makes these.
         self.planned_requests: dict[str, Wire] = {}
 
@@ -56,7 +58,11 @@ class AlibabaDisks:
         return None if is_id(DISK, ref) else self._image(ref)
 
     def _by_id(self, disk_id: str) -> Wire | None:
-        return one_of(self._client, f"disk {disk_id}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk_id])})
+        return self._gathered.get(disk_id)
+
+    def _read(self, ids: Sequence[str]) -> dict[str, Wire]:
+        listed = self._client.listed(f"disks {', '.join(ids)}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps(list(ids))})
+        return {str(wire["DiskId"]): wire for wire in listed}
 
     def _by_name(self, name: str) -> Wire | None:
         found = [wire for wire in self._listed({"DiskName": name}) if wire.get("DiskName") == name and _is_ours(wire)]

@@ -23,7 +23,7 @@ from .machines import AlibabaMachines
 from .making_way import MakingWay, eip_of
 from .named_images import image_named
 from .preflight import Preflight
-from .things import DISK, INSTANCE, Polled, change, tags_of, wire_tags
+from .things import DISK, INSTANCE, INTERFACE, Polled, change, tags_of, wire_tags
 
 FINISHING, ADDRESSING, DROPPING_IMAGE = "set tags and flags", "move addresses", "delete temporary image"
 # What the instance itself must not carry: it gets all tags that its disks are made with.
@@ -107,6 +107,11 @@ class _Finishing:
         request = self._request()
         extra = [name for name in _OF_DISKS if name in machine.marks and not (name == marks.RESTORE and machine.marks.get(name) == "")]
         yield from self._tags(INSTANCE, machine.uid, machine.tags, request.get("tags") or {}, extra, machine.name)
+        for one in self._way.interfaces(machine.uid):
+            # It got the tags of the request that has made the instance, the lock among them.
+            ours = [key for key in tags_of(one) if key.startswith(marks.PREFIX)]
+            if ours and one.get("Type") == "Primary":
+                yield self._tagging(INTERFACE, str(one["NetworkInterfaceId"]), {}, ours, f"the interface of {machine.name}")
         by_ref = {one.disk: one for one in machine.attached}
         for device in self._intent.devices:
             disk = self._disks.get(device.new.ref)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.errors import RecoveryError
+from ...core.steps import at_once
 from ...recovery import marks
 from ...recovery.manifest import VERSION, Document, compact
 from ...recovery.marks import prefixed
@@ -23,6 +24,7 @@ from ...recovery.model import Planned
 from ...recovery.naming import derived_name, safety_word
 from ...recovery.points import SNAPSHOT, RecoveryPoint
 from ...recovery.provider import Saving
+from .gathering import Gathered
 from .saved import create_snapshot, snapshot_point
 from .things import tags_of, token, wire_tags
 
@@ -30,6 +32,8 @@ _LONGEST_DESCRIPTION = 256
 # What the API answers when these disks cannot be saved as a group (their category, zone, number or size): they may still be saved one by one.
 _NO_GROUP = re.compile("DiskCategory|InvalidDisk(?!Id)|TooManyDisks|MultiAttach|NotSupport|ResourcesNotInSameZone|DiskZone")
 _GROUPS = ("SnapshotGroups", "SnapshotGroup")
+# So many groups can be asked for by id at once.
+MOST_GROUPS = 10
 # So many characters at its end stand for the id of a disk.
 END = 8
 
@@ -50,6 +54,7 @@ class Batch:
     def __init__(self, client: AlibabaClient, saving: Saving, made: dict[str, str]) -> None:
         self._client, self._saving, self._made = client, saving, made
         self._turn = threading.Lock()
+        self._all: Gathered[list[RecoveryPoint]] = Gathered(lambda keys: dict.fromkeys(keys, self._read_all()))
         self._decided = self._single = False
 
     def __eq__(self, other: object) -> bool:
@@ -88,7 +93,7 @@ class Batch:
             return False
         if self.members():
             return True
-        if self._some_single():
+        if any(point.note for point in self._singles()):
             return False
         name = group_name(saving.marks, self._client.region)
         body = {
@@ -107,10 +112,18 @@ class Batch:
         self._made[name] = str(answer["SnapshotGroupId"])
         return True
 
-    def _some_single(self) -> bool:
+    def there(self) -> list[RecoveryPoint]:
+        """What there is of all of them, one by one or as a group, read once for all who ask at the same time."""
+        return self._all.get("all") or []
+
+    def _read_all(self) -> list[RecoveryPoint]:
+        single, members = at_once(self._singles, self.members)
+        return [*single, *members]
+
+    def _singles(self) -> list[RecoveryPoint]:
         wanted = {key: value for key, value in self._saving.marks.items() if key in (marks.VM, marks.BACKUP, marks.RESTORE, marks.SAFETY, marks.ATTEMPT)}
         found = self._client.listed("snapshots", "DescribeSnapshots", ("Snapshots", "Snapshot"), {"Tag": wire_tags(prefixed(wanted))})
-        return next(iter(found), None) is not None
+        return [snapshot_point(self._client.region, wire) for wire in found]
 
     def _description(self) -> str:
         """What the note of each member says, as short as it gets: the end of a disk's id stands for the disk."""

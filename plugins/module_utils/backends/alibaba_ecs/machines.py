@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -236,7 +237,9 @@ class AlibabaMachines:
         def send() -> Work:
             if self._by_id(machine.uid) is None:
                 raise NotFound(f"could not delete instance {machine.name}: there is no instance {machine.uid}.")
-            self._client.change(f"delete instance {machine.name}", "DeleteInstance", {"InstanceId": machine.uid, "Force": True}, repeatable=True)
+            with suppress(NotFound):
+                # It was there a moment ago: this is the second answer to a request of which the first one was lost.
+                self._client.change(f"delete instance {machine.name}", "DeleteInstance", {"InstanceId": machine.uid, "Force": True}, repeatable=True)
             return Polled(self._client.waiter, lambda: self._is_gone(machine), f"deleting VM {machine.name}")
 
         return change(f"deleting VM {machine.name}", machine.ref, send, takes_away=True)

@@ -21,7 +21,7 @@ from .things import Own, change, wire_tags
 _LONGEST, _MOST = 128, 20
 _HASH = 8
 # How long a written tag may stay unseen is documented nowhere; a lock waits for so long before it is believed.
-_SETTLE_S = 4.0
+_SETTLE_S = 3.5
 _RESERVED = ("aliyun", "acs:")
 
 

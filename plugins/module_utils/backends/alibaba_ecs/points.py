@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -24,7 +24,8 @@ from ...recovery.model import Attachment, Machine, Planned
 from ...recovery.naming import derived_name
 from ...recovery.points import BOOT, IMAGE, SNAPSHOT, WHOLE, BackupSet, RecoveryPoint, tie
 from ...recovery.provider import Change, Named, Saving, Wish
-from .groups import END, Batch, members_of, moment_of
+from .gathering import Gathered
+from .groups import END, MOST_GROUPS, Batch, members_of, moment_of
 from .marks import check_tags
 from .named_images import ALL_STATUSES, image_named, image_of_id
 from .saved import delete_group, delete_image, delete_point, image_point, remains_of_images, snapshot_point
@@ -59,7 +60,19 @@ class AlibabaPoints:
         # The ids of what this run has made, by name: a list may lag behind.
         self.made: dict[str, str] = {}
         self._turn = threading.Lock()
+        self._gathered: Gathered[Wire] = Gathered(self._read)
+        self._groups: Gathered[list[RecoveryPoint]] = Gathered(self._read_groups)
         self._deleted: set[str] = set()
+
+    def _read(self, ids: Sequence[str]) -> dict[str, Wire]:
+        return {str(wire["SnapshotId"]): wire for wire in self._snapshots({"SnapshotIds": json.dumps(list(ids))})}
+
+    def _read_groups(self, ids: Sequence[str]) -> dict[str, list[RecoveryPoint]]:
+        found: dict[str, list[RecoveryPoint]] = {}
+        for begin in range(0, len(ids), MOST_GROUPS):
+            for point in members_of(self._client, {"SnapshotGroupId": list(ids[begin : begin + MOST_GROUPS])}):
+                found.setdefault(point.own.id, []).append(point)
+        return found
 
     # --- backups
 
@@ -245,24 +258,23 @@ class AlibabaPoints:
             wire = image_of_id(self._client, self.made[planned.name]) if planned.name in self.made else image_named(self._client, planned.name)
             return image_point(self._client.region, wire) if wire else None
         made = self.made.get(planned.name)
-        by = {"SnapshotIds": json.dumps([made])} if made else {"SnapshotName": planned.name}
-        single = [snapshot_point(self._client.region, wire) for wire in self._snapshots(by)]
-        found = [point for point in single if point.name == planned.name and self.is_ours(point)]
-        if found:
-            return min(found, key=lambda point: point.created_at or "9")
+        if made:
+            wire = self._gathered.get(made)
+            return snapshot_point(self._client.region, wire) if wire else None
         batch: Batch = planned.request["batch"]
-        return next((point for point in batch.members() if point.name == planned.name), None)
+        found = [point for point in batch.there() if point.name == planned.name and self.is_ours(point)]
+        return min(found, key=lambda point: point.created_at or "9", default=None)
 
     def get(self, point: RecoveryPoint) -> RecoveryPoint | None:
         if point.kind == IMAGE:
             wire = image_of_id(self._client, point.uid)
             return image_point(self._client.region, wire) if wire else None
         if point.own is not None and point.own.kind != SNAPSHOT_KIND:
-            member = next((one for one in members_of(self._client, {"SnapshotGroupId": [point.own.id]}) if one.uid == point.uid), None)
+            member = next((one for one in self._groups.get(point.own.id) or () if one.uid == point.uid), None)
             # The group goes before its members.
-            return member or (replace(point, status=DELETING) if self._snapshots({"SnapshotIds": json.dumps([point.uid])}) else None)
-        found = self._snapshots({"SnapshotIds": json.dumps([point.uid])})
-        return replace(snapshot_point(self._client.region, found[0]), device=point.device) if found else None
+            return member or (replace(point, status=DELETING) if self._gathered.get(point.uid) else None)
+        found = self._gathered.get(point.uid)
+        return replace(snapshot_point(self._client.region, found), device=point.device) if found else None
 
     def create(self, planned: Planned, machine: Machine) -> Change:
         what = f"saving {planned.device} of VM {machine.name} as {planned.name}"

@@ -45,7 +45,7 @@ class AlibabaProvider:
         self.disks = AlibabaDisks(client, {str(key): str(value) for key, value in (task["tags"] or {}).items()}, self.machines.ref_of)
         self.machines.disks = self.disks
         self.points = AlibabaPoints(client)
-        self.resets = AlibabaResets(client, self.points)
+        self.resets = AlibabaResets(client, self.points, self.disks)
         self.manifests = AlibabaManifests(client, self.disks, task.warn)
         self.extras = AlibabaExtras(client, self.machines, self.disks, task, self.resets)
 

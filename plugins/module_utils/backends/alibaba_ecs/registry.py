@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...core.arguments import Task
 from ...core.runner import Backend, Registered
 from ...core.waiter import Waiter
+from .images.options import IMAGE as IMAGE_OPTIONS
 from .options import SNAPSHOT as SNAPSHOT_OPTIONS
 from .options import VM_BACKUP, VM_RESTORE
 
@@ -46,6 +47,14 @@ def _snapshot(task: Task, waiter: Waiter) -> Backend:
     return SnapshotBackend(task, waiter, AlibabaSnapshots(client, task), provider)
 
 
+def _image(task: Task, waiter: Waiter) -> Backend:
+    from .connection import connect
+    from .images.backend import ImageBackend
+
+    return ImageBackend(task, waiter, connect(task, waiter))
+
+
 BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))
 RESTORE = Registered(VM_RESTORE, _restore, ("name", "uid"))
 SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot, ("name", "uid", "source_disk"))
+IMAGE = Registered(IMAGE_OPTIONS, _image, ("name", "uid"))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 from ...clients.alibaba_ecs.answers import is_dry_run_passed
@@ -15,22 +14,22 @@ from ...core.model import SUCCEEDED
 from ...recovery.model import Disk, Machine, Power
 from ...recovery.points import RecoveryPoint
 from ...recovery.provider import Change, Work
+from .disks import AlibabaDisks
 from .points import AlibabaPoints
 from .things import SNAPSHOT as SNAPSHOT_KIND
-from .things import Polled, change, is_id, locks_of, one_of
+from .things import Polled, change, is_id, locks_of
 
-# A disk may be read as in use before its reset begins, so that it must be seen so twice, with so many seconds between.
+# A disk may be read as in use before its reset begins: after so many seconds it would have begun.
 _SETTLE_S = 3.0
 # The answers to a trial while the instance runs, or a snapshot of the disk is being made.
 _RUNS = ("IncorrectInstanceStatus", "IncorrectDiskStatus.HasUnfinishedSnapshot", "IncorrectDiskStatus.CreatingSnapshot")
-_STEADY = ("In_use", "Available")
 
 
 class AlibabaResets:
     """The roll-back of disks in one region."""
 
-    def __init__(self, client: AlibabaClient, points: AlibabaPoints) -> None:
-        self._client, self._points = client, points
+    def __init__(self, client: AlibabaClient, points: AlibabaPoints, disks: AlibabaDisks) -> None:
+        self._client, self._points, self._disks = client, points, disks
 
     def kept(self, restore: str | None, vm: str | None) -> list[RecoveryPoint]:
         return self._points.kept(restore, vm)
@@ -55,7 +54,7 @@ class AlibabaResets:
         """What the API would answer to the reset; empty when it would carry it out, or cannot say so because the instance runs."""
         params = {"DiskId": disk.uid, "SnapshotId": point.ref, "DryRun": True}
         try:
-            self._client.read(f"whether disk {disk.name} can go back", "ResetDisk", params)
+            self._client.read("the answer to a trial of that", "ResetDisk", params)
         except RecoveryError as error:
             if error.transient:
                 raise
@@ -68,15 +67,15 @@ class AlibabaResets:
 
     def _reset(self, disk: Disk, point: RecoveryPoint, what: str) -> Work:
         self._client.change(f"reset disk {disk.name} to snapshot {point.ref}", "ResetDisk", {"DiskId": disk.uid, "SnapshotId": point.ref}, repeatable=True)
-        return Polled(self._client.waiter, partial(self._is_steady, disk), what)
+        worked: list[bool] = []
+        accepted = self._client.waiter.clock()
 
-    def _is_steady(self, disk: Disk) -> bool:
-        """Whether two looks some seconds apart see the disk at rest."""
-        if not self._at_rest(disk):
-            return False
-        self._client.waiter.pause(_SETTLE_S)
-        return self._at_rest(disk)
+        def ended() -> bool:
+            """Whether the disk is at rest after it was seen at work, or so long after the request that it would be."""
+            found = self._disks.get(disk.ref)
+            if found is None or not found.ready or locks_of(found.own.wire):
+                worked.append(True)
+                return False
+            return bool(worked) or self._client.waiter.clock() - accepted >= _SETTLE_S
 
-    def _at_rest(self, disk: Disk) -> bool:
-        wire = one_of(self._client, f"disk {disk.name}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk.uid])}) or {}
-        return wire.get("Status") in _STEADY and not locks_of(wire)
+        return Polled(self._client.waiter, ended, what)

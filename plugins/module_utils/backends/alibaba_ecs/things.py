@@ -21,6 +21,7 @@ T = TypeVar("T")
 # The resource types of TagResources (https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-tagresources).
 INSTANCE, DISK, SNAPSHOT, GROUP, IMAGE, COMMAND, INTERFACE = "instance", "disk", "snapshot", "snapshotgroup", "image", "command", "eni"
 _IDS = {INSTANCE: "i-", DISK: "d-", SNAPSHOT: "s-", GROUP: "ssg-", IMAGE: "m-"}
+_FIRST_PAUSE_S, _GROWTH = 0.2, 1.15
 _NAME = re.compile(r"[^\W\d_][\w:.-]{1,127}")
 
 
@@ -44,7 +45,9 @@ class Polled:
     what: str
 
     def wait(self) -> None:
-        self.waiter.wait_until(self.look, bool, lambda _seen: f"{self.what} has not ended yet. Run the task again to keep waiting.")
+        # Nothing tells of the end but a look: one a tenth too late costs a tenth of the time.
+        pauses = self.waiter.pauses(_FIRST_PAUSE_S, _GROWTH)
+        self.waiter.wait_until(self.look, bool, lambda _seen: f"{self.what} has not ended yet. Run the task again to keep waiting.", pauses)
 
 
 class Ended:

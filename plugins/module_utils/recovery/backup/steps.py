@@ -135,6 +135,10 @@ class BackupSteps:
             )
         if machine.disks != self._machine.disks:
             raise Conflict(f"the disks of {self._target} were exchanged in this moment. Run the task again.")
+        restore = machine.marks.get(marks.RESTORE)
+        if restore and restore != self._machine.marks.get(marks.RESTORE):
+            # A roll-back leaves the VM its disks, and only their content is another.
+            raise Conflict(f'{self._target} was restored in this moment, by "{restore}". Run the task again.')
         if self._wanted.consistency == STOPPED and self._wanted.asked == STOPPED and machine.power is not Power.OFF:
             raise Conflict(f"{self._target} is {machine.status}, not stopped: somebody has started it. Run the task again.")
 

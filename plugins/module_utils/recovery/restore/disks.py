@@ -24,6 +24,13 @@ _OF_OLD = (marks.REPLACED_BY, marks.KEPT, marks.ATTACHED, marks.WAS)
 _OF_FOREIGN = (*_OF_OLD, marks.VM, marks.PLACE, marks.DEVICE)
 
 
+def _noted_on(disk: Disk) -> Sequence[str]:
+    """The marks that only a restore which takes the disk off has written."""
+    if marks.RESTORE in disk.marks:
+        return _OF_OLD
+    return (*_OF_OLD, marks.DEVICE) if marks.RESET_BY in disk.marks else _OF_FOREIGN
+
+
 class RestoreDisks:
     """The new and the old disks of ``devices``."""
 
@@ -211,9 +218,9 @@ class RestoreDisks:
         self._target.gate.mark_all([(partial(self._target.disk, ref), changes) for ref, changes in wanted.items()], until_seen=until_seen)
 
     def unmark(self, refs: Iterable[Ref]) -> None:
-        """Take the marks off old disks again; what an earlier restore noted on a disk that it made stays."""
+        """Take the marks off old disks again; what an earlier restore noted on a disk that it made, or let go back, stays."""
         found = [disk for disk in self._target.found(refs) if disk]
-        self._mark_all({disk.ref: {**dict.fromkeys(_OF_OLD if marks.RESTORE in disk.marks else _OF_FOREIGN), **without_lock(disk.marks)} for disk in found})
+        self._mark_all({disk.ref: {**dict.fromkeys(_noted_on(disk)), **without_lock(disk.marks)} for disk in found})
 
     def keeping(self, name: str) -> Step:
         """The step that notes on the old disks that the restore is complete and they are kept."""

@@ -15,6 +15,7 @@ from ..provider import Provider
 from .case import RestoreCase
 from .compare import refuse_differences
 from .found import Restore
+from .progress import refuse_half_way
 from .records import record_of
 from .resets import ROLLBACK, Resets
 from .routes.assembly import Assembly
@@ -42,6 +43,9 @@ class RestorePlanner:
         restore = case.look.restore
         self._refuse_roll_back()
         if case.task["rollback_of"]:
+            if case.provider.resets and case.look.machine:
+                # Giving an unfinished restore up starts the VM.
+                refuse_half_way(case.target, case.target.disks_of(case.look.machine).values())
             return self._exchanges.rollback()
         if restore and restore.complete:
             done = self._plan_complete(restore)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ...core.errors import Conflict
 from .. import marks
 from ..model import Disk, Ref
+from ..target import Target
 
 # How far a disk is: its request may have been carried out, or it was seen to its end.
 TO, AT = "to", "at"
@@ -56,6 +58,15 @@ def progress_of(found: Mapping[str, str]) -> Progress | None:
     if state not in (TO, AT) or not count.isdigit() or not point:
         return None
     return Progress(state, int(count), "" if moment == _NONE else moment, point, "" if of == _NONE else of)
+
+
+def refuse_half_way(target: Target, disks: Iterable[Disk]) -> None:
+    """Raises Conflict when a roll-back has begun to reset one of these disks and is not finished: only that one knows the way on, or back."""
+    for disk in disks:
+        found = progress_of(disk.marks)
+        if found and found.state == TO:
+            name = disk.marks.get(marks.RESET_BY, "")
+            raise Conflict(f'disk {disk.name} of {target} is half-way by the restore "{name}". Nothing was changed. Go back with rollback_of: {name}.')
 
 
 def took_part(disk: Disk, name: str) -> bool:

@@ -17,8 +17,10 @@ from ...core.lifecycle import Lifecycle
 from ...core.model import DELETING, SUCCEEDED
 from ...core.plan import Plan
 from ...core.steps import at_once
+from .. import marks
 from ..points import RecoveryPoint, instant
 from ..restore.found import Restore
+from ..restore.resets import Reset
 from ..restore.source import age_of
 from ..retention import Candidate, decide, parse_rules
 from .held import read_by
@@ -31,8 +33,8 @@ _NAMED_AT_MOST = 10
 class DeletionOfMany:
     """What the task chooses among the snapshots of one disk; tags narrow what is chosen from.
 
-    Parts of backups of VMs are never chosen, nor what a schedule made unless include_scheduled. ``life`` gives the life of a snapshot;
-    ``readers`` gives the restores that read some of them: the rules leave those out, and all of them are not deleted then.
+    Parts of backups of VMs, and what roll-backs keep, are never chosen, nor what a schedule made unless include_scheduled. ``life`` gives the life
+    of a snapshot; ``readers`` gives the restores that read some of them: the rules leave those out, and all of them are not deleted then.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class DeletionOfMany:
         task: Task,
         snapshots: Snapshots,
         life: Callable[[RecoveryPoint], Lifecycle[RecoveryPoint]],
-        readers: Callable[[Sequence[RecoveryPoint]], Mapping[str, Restore]],
+        readers: Callable[[Sequence[RecoveryPoint]], Mapping[str, Restore | Reset]],
     ) -> None:
         self._task, self._snapshots, self._life, self._readers = task, snapshots, life, readers
 
@@ -49,7 +51,8 @@ class DeletionOfMany:
         task, snapshots = self._task, self._snapshots
         tags = snapshots.marks.check_tags(task["tags"])
         of_disk = _told_apart(self._of_very_disk([point for point in snapshots.listed(tags) if snapshots.is_of_disk(point)]))
-        single = [point for point in of_disk if not snapshots.backup_of(point)]
+        # What a roll-back keeps goes with that restore.
+        single = [point for point in of_disk if not snapshots.backup_of(point) and marks.SAFETY not in point.marks]
         unscheduled = [point for point in single if task["include_scheduled"] or not snapshots.is_scheduled(point)]
         reasons = {point.name: snapshots.held_back(point) for point in unscheduled}
         candidates = [point for point in unscheduled if not reasons[point.name]]

@@ -47,6 +47,7 @@ class BuildPlanner:
         identity = case.identity(Strategy.REPLACE, begun.manifest if begun and begun.manifest else fingerprint(manifest))
         looks: Looks = []
         planner = DevicePlanner(task, case.target, identity)
+        devices: Sequence[Device]
         if begun and machine is None:
             # Disks that are made with the machine are not there yet: the manifest tells of all.
             devices = known or planner.of_manifest(manifest, case.source, replaced=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from ....core.arguments import Task
-from ....core.errors import Conflict, RecoveryError
+from ....core.errors import Conflict, NotFound, RecoveryError
 from ....core.model import SUCCEEDED, Record
 from ....core.plan import Plan, Step
 from ....core.waiter import Waiter
@@ -26,7 +26,7 @@ from .. import reset_words as words
 from ..case import RestoreCase
 from ..found import Restores
 from ..preflight import about_machine, about_resets
-from ..progress import AT, TO, progress_of
+from ..progress import AT, refuse_half_way
 from ..records import details_of, uid_of
 from ..reset_records import disk_record, record_of, safety_record
 from ..resets import FIRST, ROLLBACK, SECOND, Reset, Resets
@@ -47,6 +47,8 @@ class ResetPlanner:
         self._case = RestoreCase(task, provider, waiter)
         self._target: Target = self._case.target
         self._resets = Resets(provider)
+        # Whether an earlier run of this task was found at the first look; of one that gives up nothing may be left but its lock.
+        self._was_begun = False
 
     def found(self) -> Record | None:
         """The roll-back of this name, complete or not; None when there is none."""
@@ -60,10 +62,10 @@ class ResetPlanner:
 
     def plan(self) -> Plan:
         """The steps that are missing. Raises what must be refused before anything is touched."""
-        case = self._case
+        case, target = self._case, self._target
         self._refuse_other_kind()
-        reset = self._resets.of(case.name, self._target.name)
-        before = self._resets.of(case.task["rollback_of"], self._target.name) if case.task["rollback_of"] else None
+        reset = self._resets.of(case.name, target.name)
+        before = self._resets.of(case.task["rollback_of"], target.name) if case.task["rollback_of"] else None
         if reset.complete and (reset.disks or reset.safety):
             return self._plan_complete(reset, before)
         case.refuse_held()
@@ -74,6 +76,10 @@ class ResetPlanner:
             raise Conflict(words.superseded(reset))
         if before is None:
             return self._plan(machine, reset, None, points_of_task(case, reset))
+        self._was_begun = self._was_begun or not case.under_lock and reset.under_way
+        if not (before.disks or before.safety or reset.disks or self._was_begun):
+            known = ", ".join(one.name for one in self._resets.every(target.name)) or "none"
+            raise NotFound(f'rollback_of: {target} has no roll-back "{before.name}". Its roll-backs: {known}.')
         if before.disks or before.complete or reset.disks:
             return self._plan(machine, reset, before, points_before(case, before, machine))
         return self._take_back(before, machine)
@@ -210,9 +216,7 @@ class ResetPlanner:
         """The way back from a roll-back that has reset nothing yet: its safety points go, and the VM runs as it did."""
         case, target = self._case, self._target
         disks = target.disks_of(machine)
-        others = {disk.marks[marks.RESET_BY]: disk.name for disk in disks.values() if (found := progress_of(disk.marks)) and found.state == TO}
-        for name, disk in sorted(others.items()):
-            raise Conflict(f'{disk} of {target} is half-way by the restore "{name}". Nothing was changed. Go back with rollback_of: {name}.')
+        refuse_half_way(target, disks.values())
         wanted = case.wanted(case.was_on())
         intent = Intent(case.task, target.name, Strategy.RESET, machine, disks=disks, stops=wanted.was_on)
         steps = taking_back(target, before, case.name, intent, starts=wanted.was_on and wanted.start)
@@ -232,7 +236,7 @@ class ResetPlanner:
         case = self._case
         # Those of a VM that runs are made only while it does.
         kept = [stage for stage, _members in stages if stage == SECOND or reset.safety_at(FIRST) or machine.power is Power.ON and not reset.disks]
-        points = [safety_record(planned) for stage, members in stages if stage in kept for planned in members.planned]
+        points = [safety_record(planned) for stage, members in stages if stage in kept for planned in sorted(members.planned, key=lambda one: one.device)]
         details = details_of(
             vm=self._target.name,
             zone=case.provider.place,

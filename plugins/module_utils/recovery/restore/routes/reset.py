@@ -21,6 +21,7 @@ from ...points import RecoveryPoint
 from ...provider import Intent
 from ...target import Target
 from ..progress import AT, TO, mark_changes, progress_of, took_part, unmarking
+from ..resets import FIRST, SECOND
 from ..steps import KEEPING_SAFETY, RESETTING, STARTING, STOPPING, UNLOCKING, VERIFYING, chained
 from .exchange import Wanted
 from .returning import Journey, Returning
@@ -39,14 +40,13 @@ class ResetRoute:
         """The steps in their order."""
         target, wanted, safety = self._target, self._wanted, self._safety
         steps = list(target.provider.extras.steps(self._intent, Moment.BEFORE_STOP, target.gate))
-        drop = self._settled(partial(safety.drop, self._touched)) if safety else None
         if safety and wanted.was_on:
-            steps.append(replace(safety.saving_running(self._touched), undo=drop))
+            steps.append(replace(safety.saving_running(self._touched), undo=self._settled(partial(safety.drop, FIRST, self._touched))))
         # A VM that was stopped may have been started by somebody since.
         start_again = self._settled(self._start_again) if wanted.was_on else None
         steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=start_again, disruptive=True))
         if safety:
-            steps.append(replace(safety.saving_at_rest(self._touched), undo=drop))
+            steps.append(replace(safety.saving_at_rest(self._touched), undo=self._settled(partial(safety.drop, SECOND, self._touched))))
         back = self._settled(self._reset_back)
         steps.append(Step(RESETTING, do=self._reset, done=self._reset_done, undo=back, disruptive=True, point_of_no_return=safety is None))
         if wanted.start:

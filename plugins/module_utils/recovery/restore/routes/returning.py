@@ -107,7 +107,9 @@ def returning_of(case: RestoreCase, machine: Machine, points: Mapping[str, Recov
 def refuse_other_points(case: RestoreCase, reset: Reset, machine: Machine, points: Mapping[str, RecoveryPoint]) -> None:
     """Raises Conflict when disks went, or are on their way, to other points than are asked for, or are not the VM's any more."""
     progress = reset.progress
-    lost = sorted(disk.name for disk in reset.disks if disk.ref not in machine.disks)
+    off = {disk.name for disk in reset.disks if disk.ref not in machine.disks}
+    # A disk that is deleted tells nothing any more; its device does.
+    lost = sorted(off or {device for device in points if reset.disks and machine.device(device) is None})
     if lost:
         raise Conflict(
             f'{case.target} does not have {", ".join(lost)} any more, which the restore "{reset.name}" has begun to reset. Nothing was changed.'

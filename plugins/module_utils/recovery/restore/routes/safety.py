@@ -122,10 +122,10 @@ class SafetyPoints:
                 f"safety points of {self._target} are gone, or were made before somebody started it: {', '.join(missing)}. Its disks were not reset."
             )
 
-    def drop(self, touched: Callable[[], bool]) -> None:
-        """Delete the points when every disk holds what it held before. One whose disk somebody has deleted stays: it is all that is left of it."""
+    def drop(self, stage: str, touched: Callable[[], bool]) -> None:
+        """Delete the points of a stage when every disk holds what it held before. One whose disk somebody has deleted stays, because nothing else is left."""
         if not touched():
-            made = [point for point in self.found() if self._is_needless(point)]
+            made = [point for point in dict(self.stages())[stage].found() if point and self._is_needless(point)]
             wait_for_deletions(self._target, made, delete_members(self._target, made))
 
     def _is_needless(self, point: RecoveryPoint) -> bool:

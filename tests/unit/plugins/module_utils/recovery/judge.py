@@ -14,6 +14,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.model imp
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Machine
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore.resets import FIRST
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench, Ran
 from tests.unit.plugins.module_utils.recovery.cloud import GIVEN, Cloud
@@ -75,6 +76,11 @@ def without_new_backups(state: Mapping[str, Any], before: Mapping[str, Any]) -> 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """How one state differs from another."""
     return [f"{key}: {found.get(key)} and not {wanted.get(key)}" for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+
+
+def without_the_needless(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wanted, without safety points of a VM that runs which are not there: they only save time, and a VM that is stopped by then needs none."""
+    return {key: facts for key, facts in wanted.items() if key in found or not (isinstance(facts, dict) and facts["marks"].get(marks.SAFETY) == FIRST)}
 
 
 # --- sentences

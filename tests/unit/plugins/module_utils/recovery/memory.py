@@ -47,7 +47,6 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.provi
     Resets,
     Saving,
     Wish,
-    Work,
 )
 
 from tests.unit.plugins.module_utils.recovery.cloud import IN_USE, SCARCE, STALE, STATUSES, TAKEN, Process, Underway
@@ -482,7 +481,7 @@ def _point_name(vm: str, place: str, moment: str, attempt: str, device: str, kin
 
 
 class MemoryMarks:
-    """Marks and tags, written by compare-and-swap on the version."""
+    """Marks and tags, written by compare-and-swap on the version where the rules say so."""
 
     RULES: ClassVar[MarkRules] = MarkRules(_LONGEST, _MOST, compare_and_swap=True)
 
@@ -501,7 +500,7 @@ class MemoryMarks:
         def check() -> None:
             if ref not in cloud.things:
                 raise NotFound(f"there is no {ref}.")
-            if cloud.things[ref].version != seen.version:
+            if self.RULES.compare_and_swap and cloud.things[ref].version != seen.version:
                 raise Conflict(f"{ref} was changed since it was read.", code=STALE)
             after = mark.merged({**seen.tags, **mark.prefixed(seen.marks)}, changes if tags else {mark.PREFIX + key: value for key, value in changes.items()})
             if len(after) > self.RULES.most or any(len(value) > self.RULES.longest_value for value in after.values()):
@@ -511,7 +510,23 @@ class MemoryMarks:
             check()
             cloud.mark(ref, changes, tags=tags)
 
-        return self._process.change(f"marking {_last(ref)}", ref, check, finish, bookkeeping=bookkeeping)
+        what = f"marking {_last(ref)}"
+        if self.RULES.compare_and_swap:
+            return self._process.change(what, ref, check, finish, bookkeeping=bookkeeping)
+        before: dict[str, str | None] = {}
+
+        def write() -> None:
+            """Without a version to go by it is written at once: only the answer takes its time."""
+            check()
+            there = cloud.things[ref].tags if tags else cloud.things[ref].marks
+            before.update({key: there.get(key) for key in changes})
+            cloud.mark(ref, changes, tags=tags)
+
+        def take_back() -> None:
+            if ref in cloud.things:
+                cloud.mark(ref, before, tags=tags)
+
+        return self._process.change(what, ref, write, lambda: None, abort=take_back, bookkeeping=bookkeeping)
 
     def is_stale(self, error: RecoveryError) -> bool:
         return error.code == STALE
@@ -531,15 +546,6 @@ class LooseMarks(MemoryMarks):
     """Marks that anybody writes at any time: the last one wins."""
 
     RULES = replace(MemoryMarks.RULES, compare_and_swap=False)
-
-    def _write(self, seen: Marked, changes: mark.Changes, *, tags: bool, bookkeeping: bool) -> Change:
-        write = super()._write
-
-        def send() -> Work:
-            there = self._cloud.things.get(seen.ref)
-            return write(replace(seen, version=there.version if there else ""), changes, tags=tags, bookkeeping=bookkeeping).send()
-
-        return replace(write(seen, changes, tags=tags, bookkeeping=bookkeeping), send=send)
 
 
 def _checked(tags: Mapping[Any, Any] | None) -> dict[str, str]:

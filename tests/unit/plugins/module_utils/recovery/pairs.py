@@ -17,6 +17,8 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.point
 from tests.unit.plugins.module_utils.recovery.bench import DEVICES, FIRST, LOCK_TTL_S, SECOND, THIRD, VM, VM_REF, Bench, Ran, seeded
 from tests.unit.plugins.module_utils.recovery.cloud import Cloud, Event, Fault, Script
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
+from tests.unit.plugins.module_utils.recovery.resetting import Resetting
+from tests.unit.plugins.module_utils.recovery.roll_backs import safety_of
 
 FOURTH = "20260102-120000"
 
@@ -32,6 +34,8 @@ class Meeting:
     content: str = ""
     moment: str = ""
     may_go: Callable[[Cloud, Ref], bool] = lambda _cloud, _ref: False
+    # Whether it lets disks go back to recovery points of themselves, or gives up what that has kept.
+    resets: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -61,7 +65,8 @@ def once_saved(cloud: Cloud, ref: Ref) -> bool:
     machine, disk = cloud.things.get(VM_REF), cloud.things[ref]
     if not machine:
         return False
-    points = [one for one in cloud.things.values() if isinstance(one, RecoveryPoint) and one.marks.get(marks.CONSISTENCY) == "stopped"]
+    every = [one for one in cloud.things.values() if isinstance(one, RecoveryPoint) and marks.BACKUP in one.marks]
+    points = [one for one in every if one.marks.get(marks.CONSISTENCY) == "stopped"]
     saved = {(device, content) for one in points if one.status == "succeeded" for device, content in one.own["contents"].items()}
     wanted = {(one.device, cloud.things[one.disk].own["content"]) for one in machine.attached}
     return isinstance(disk, Disk) and ref in machine.disks and saved.issuperset(wanted)
@@ -79,7 +84,7 @@ def older_than_another(cloud: Cloud, ref: Ref) -> bool:
     newer = [one for one in cloud.things.values() if isinstance(one, RecoveryPoint) and (one.created_at or "") > (point.created_at or "")]
     by_moment: dict[str, set[str]] = {}
     for one in newer:
-        if one.status == "succeeded" and not one.condemned:
+        if one.status == "succeeded" and not one.condemned and marks.BACKUP in one.marks:
             by_moment.setdefault(one.marks[marks.BACKUP], set()).add(one.device)
     return any(len(devices) == len(DEVICES) for devices in by_moment.values())
 
@@ -113,6 +118,31 @@ TASKS = [
 ]
 
 
+def _roll_back(title: str, content: str, may_go: Callable[[Cloud, Ref], bool] = _never, operation: str = "CREATE", **options: Any) -> Meeting:
+    return Meeting(title, options, operation=operation, content=content, may_go=may_go, resets=True)
+
+
+ROLL_BACKS = [
+    _roll_back("roll-back", "three", name="r5", strategy="rollback", snapshot_datetime=THIRD),
+    _roll_back("another roll-back", "three", name="r6", strategy="rollback", snapshot_datetime=THIRD),
+    _roll_back("roll-back without safety points", "three", name="r7", strategy="rollback", snapshot_datetime=THIRD, safety_snapshot=False),
+    _roll_back("rollback of a roll-back", "four", name=None, rollback_of="r9"),
+    _roll_back("giving up a roll-back", "", safety_of("r9"), "DELETE", name="r9"),
+]
+
+
+@cache
+def _common_after_a_roll_back() -> Bench:
+    """The same, with "four" written since, and rolled back to "three"; since then the guest has written "five"."""
+    bench = _common().copy()
+    bench.provider = Resetting
+    bench.write("four")
+    assert bench.restore(name="r9", strategy="rollback", snapshot_datetime=THIRD).ok
+    bench.write("five")
+    bench.cloud.precious |= set(bench.every(RecoveryPoint))
+    return bench
+
+
 @cache
 def _common() -> Bench:
     """Backed up thrice, and restored once from "two" to "one"; since then the guest has written "three"."""
@@ -131,7 +161,7 @@ def _common() -> Bench:
 
 def common(*tasks: Meeting) -> Bench:
     """The common state; each task may give up what it is asked to give up."""
-    bench = _common().copy()
+    bench = (_common_after_a_roll_back() if any(task.resets for task in tasks) else _common()).copy()
     bench.cloud.may_go = lambda cloud, ref: any(task.may_go(cloud, ref) for task in tasks)
     return bench
 

@@ -176,6 +176,10 @@ WHOLE = [
     _back("rollback of a roll-back", back, Goal("two", safety=_safe("two", "three"), disks=3), rollback_of="r1"),
     _back("rollback of a rollback of a roll-back", there_and_back, Goal("three", safety=_safe("two", "three", "four"), disks=3), rollback_of="rollback-of-r1"),
     _back("roll-back after a restore", exchanged_before, Goal("three", kept=_safe("two"), safety=_safe("four"), disks=6), **BACK),
+    _back("restore after a roll-back", back, Goal(kept=_safe("three"), safety=_safe("two"), disks=6), name="r2"),
+    # A VM that is built again on its disks from before does not tell any more which restore was its last one.
+    _back("replacement after a roll-back", back, Goal(kept=_safe("three"), safety=_safe("two"), disks=6), undoes=False, name="r2", strategy="replace"),
+    _back("roll-back after a roll-back", back, Goal(safety=_safe("two", "three"), disks=3), **{**BACK, "name": "r2"}),
     _back("rollback of a restore after a roll-back", exchanged_after, Goal("three", kept=_safe("four"), safety=_safe("two"), disks=6), rollback_of="r2"),
     _back("giving up a roll-back", back_given_up, Goal("three", disks=3), operation="DELETE", may_go=safety_of("r1"), undoes=False),
     _back("giving up a roll-back without safety points", back_unsaved, Goal("three", disks=3), operation="DELETE", undoes=False),
@@ -209,5 +213,6 @@ def _loosely(route: Route) -> Route:
     return replace(route, name=f"{route.name}, loose marks", ready=ready)
 
 
-LOOSE = [_loosely(route) for route in (WHOLE[0], WHOLE[1], WHOLE[4], WHOLE[6], WHOLE[10])]
+_LOOSELY = ("roll-back", "roll-back of a stopped one", "roll-back without safety points", "rollback of a roll-back", "giving up a roll-back")
+LOOSE = [_loosely(route) for route in WHOLE if route.name in _LOOSELY]
 ROLL_BACKS = [*WHOLE, *BEGUN, *LOOSE]

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery import marks
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.model import Disk, Power, Ref
 from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.points import RecoveryPoint
+from ansible_collections.multicloud.recovery.plugins.module_utils.recovery.restore.resets import SECOND
 
 from tests.unit.plugins.module_utils.recovery.bench import VM, VM_REF, Bench, Ran, seeded
 from tests.unit.plugins.module_utils.recovery.cloud import Cloud, Event, Fault, Script
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
+from tests.unit.plugins.module_utils.recovery.resetting import LooseResetting, Resetting
 
 STEPS = 14
 KILLED_ONE_IN = 3
@@ -85,7 +87,8 @@ class Chain:
         cloud = self.bench.cloud
         contents = {self.content, *self.kept.values()}
         cloud.precious = {ref for ref, disk in self.bench.every(Disk).items() if disk.own["content"] in contents}
-        cloud.precious |= {ref for ref, point in self.bench.every(RecoveryPoint).items() if point.marks.get(marks.BACKUP) in self.saved}
+        points = self.bench.every(RecoveryPoint)
+        cloud.precious |= {ref for ref, point in points.items() if point.marks.get(marks.BACKUP) in self.saved or point.marks.get(marks.RESTORE) in self.kept}
         cloud.may_go = lambda _cloud, _ref: False
 
     def check(self) -> None:
@@ -96,12 +99,19 @@ class Chain:
         assert bench.vm.power is Power.ON, self.story
         assert bench.cloud.holders.get(VM_REF, "") == "", self.story
         for name, content in self.kept.items():
-            there = [disk for disk in bench.every(Disk).values() if disk.own["content"] == content and disk.marks.get(marks.REPLACED_BY) == name]
+            there: list[Any] = [disk for disk in bench.every(Disk).values() if disk.own["content"] == content and disk.marks.get(marks.REPLACED_BY) == name]
+            there = there or [point for point in self.safety(name) if content in point.own["contents"].values()]
             assert len(there) == len(devices), f"what {name} keeps is not there\n{self.story}"
         for moment, content in self.saved.items():
             points = [point for point in bench.every(RecoveryPoint).values() if point.marks.get(marks.BACKUP) == moment]
             assert {point.own["contents"][point.device] for point in points} == {content}, self.story
             assert len(points) == len(devices), self.story
+
+    def safety(self, name: str) -> list[RecoveryPoint]:
+        """The safety points that a roll-back has made at rest."""
+        return [
+            point for point in self.bench.every(RecoveryPoint).values() if (point.marks.get(marks.RESTORE), point.marks.get(marks.SAFETY)) == (name, SECOND)
+        ]
 
     # --- the kinds of task
 
@@ -127,13 +137,35 @@ class Chain:
         self.kept[name], self.content = self.content, self.saved[moment]
         return self.write()
 
+    @property
+    def possible(self) -> list[str]:
+        """The restores before which the VM can go back: all that have kept disks, and those that have kept safety points of the disks that it has."""
+        uids = {self.bench.cloud.disk(ref).uid for ref in self.bench.vm.disks}
+        safety = [point for point in self.bench.every(RecoveryPoint).values() if marks.SAFETY in point.marks]
+        of_others = {point.marks[marks.RESTORE] for point in safety if point.source_uid not in uids}
+        return sorted(set(self.kept) - of_others)
+
     def roll_back(self) -> None:
-        if not self.kept:
+        if not self.possible:
             return self.restore()
-        name = self.chance.choice(sorted(self.kept))
+        name = self.chance.choice(self.possible)
         ran = self.do(f"rollback of {name}", lambda script: self.bench.restore(rollback_of=name, script=script))
         before, self.content = self.content, self.kept.pop(name)
         self.kept[ran["restore"]["name"]] = before
+        return self.write()
+
+    def reset(self) -> None:
+        """The disks themselves go back, to the newest backup of these very disks if there is one."""
+        uids = {self.bench.cloud.disk(ref).uid for ref in self.bench.vm.disks}
+        by_moment: dict[str, set[str]] = {}
+        for point in self.bench.every(RecoveryPoint).values():
+            by_moment.setdefault(point.marks.get(marks.BACKUP, ""), set()).add(point.source_uid)
+        fitting = [moment for moment in sorted(self.saved) if by_moment.get(moment) == uids]
+        if not fitting:
+            return self.back_up()
+        name, moment = f"s{self.number()}", self.chance.choice(fitting)
+        self.do(f"roll-back {name} to {moment}", lambda script: self.bench.restore(name=name, snapshot_datetime=moment, strategy="rollback", script=script))
+        self.kept[name], self.content = self.content, self.saved[moment]
         return self.write()
 
     def give_up(self) -> None:
@@ -173,7 +205,13 @@ class Chain:
 
     @staticmethod
     def _of_restore(name: str) -> Callable[[Cloud, Ref], bool]:
-        return lambda cloud, ref: cloud.things[ref].marks.get(marks.REPLACED_BY) == name and not cloud.things[ref].used_by
+        def may_go(cloud: Cloud, ref: Ref) -> bool:
+            thing = cloud.things[ref]
+            if isinstance(thing, RecoveryPoint):
+                return marks.SAFETY in thing.marks and thing.marks.get(marks.RESTORE) == name
+            return thing.marks.get(marks.REPLACED_BY) == name and not thing.used_by
+
+        return may_go
 
     @staticmethod
     def _of_backup(moment: str) -> Callable[[Cloud, Ref], bool]:
@@ -181,12 +219,13 @@ class Chain:
 
     def run(self) -> None:
         kinds: list[Callable[[], Any]] = [self.back_up, self.restore, self.restore, self.roll_back, self.roll_back, self.give_up, self.prune, self.lose]
+        kinds += [self.reset, self.reset] if issubclass(self.bench.provider, Resetting) else []
         self.back_up()
         for _step in range(STEPS):
             self.chance.choice(kinds)()
             self.check()
         # Each state that is still promised can be gone back to.
-        for name, content in sorted(self.kept.items()):
+        for name, content in [(name, self.kept[name]) for name in self.possible]:
             other = Chain(f"{self.seed} then {name}", self.bench.copy(), self.content, dict(self.kept), dict(self.saved), [*self.told])
             assert other.bench.restore(rollback_of=name).ok, other.story
             assert set(other.bench.contents().values()) == {content}, other.story
@@ -203,6 +242,23 @@ def test_device_whose_name_is_no_mark_keeps_its_name_through_a_chain(seed: int) 
     devices = list(chain.bench.contents())
     chain.run()
     assert list(chain.bench.contents()) == devices, chain.story
+
+
+def resetting(*, loose: bool = False) -> Bench:
+    """Disks may go back, too."""
+    return replace(seeded(2, reserved=True, content="start"), provider=LooseResetting if loose else Resetting)
+
+
+@pytest.mark.parametrize("loose", [False, True], ids=["", "loose marks"])
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_chain_with_roll_backs_promises_can_be_gone_back_to(seed: int, loose: bool) -> None:
+    Chain(f"two disks that go back {seed}", resetting(loose=loose)).run()
+
+
+@pytest.mark.full_matrix
+@pytest.mark.parametrize("seed", range(12, 400))
+def test_what_a_long_chain_with_roll_backs_promises_can_be_gone_back_to(seed: int) -> None:
+    Chain(f"two disks that go back {seed}", resetting()).run()
 
 
 @pytest.mark.full_matrix

@@ -11,7 +11,7 @@ from ansible_collections.multicloud.recovery.plugins.module_utils.core.steps imp
 
 from tests.unit.plugins.module_utils.recovery.bench import Bench, Ran
 from tests.unit.plugins.module_utils.recovery.cloud import CHANGE, Event, Fault, Script
-from tests.unit.plugins.module_utils.recovery.judge import differences, is_lost, state_of, without_new_backups, wrongs
+from tests.unit.plugins.module_utils.recovery.judge import differences, is_lost, state_of, without_new_backups, without_the_needless, wrongs
 from tests.unit.plugins.module_utils.recovery.routes import IN_PLACE, ROUTES, Route, undisturbed
 
 # Of the restores in place, which differ in little, a few are enough for every day.
@@ -61,7 +61,8 @@ def judged(route: Route, bench: Bench, ran: Ran) -> list[str]:
     bench.cloud.settle(everything=True)
     if not route.same_end:
         return [*found, *(f"after the next run {miss}" for miss in route.goal.about_machine(bench))]
-    return [*found, *(f"after the next run {difference}" for difference in differences(state_of(bench.cloud), after))]
+    left = state_of(bench.cloud)
+    return [*found, *(f"after the next run {difference}" for difference in differences(left, without_the_needless(after, left)))]
 
 
 def may_remain(ran: Ran) -> bool:

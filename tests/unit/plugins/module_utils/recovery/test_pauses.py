@@ -12,14 +12,14 @@ import pytest
 
 from tests.unit.plugins.module_utils.recovery.bench import VM_REF, WORKING, Ran
 from tests.unit.plugins.module_utils.recovery.judge import wrongs
-from tests.unit.plugins.module_utils.recovery.pairs import TASKS, Meeting, common, paused_at, wrong_about
+from tests.unit.plugins.module_utils.recovery.pairs import ROLL_BACKS, TASKS, Meeting, common, paused_at, wrong_about
 
 SEED = 20260101
 PAUSES_OF_SAMPLE = 3
 
 
-def requests_of(task: Meeting) -> list[tuple[str, str, int]]:
-    return [event.name for event in task.run(common(task)).process.events]
+def requests_of(task: Meeting, other: Meeting) -> list[tuple[str, str, int]]:
+    return [event.name for event in task.run(common(task, other)).process.events]
 
 
 def met(first: Meeting, second: Meeting, name: tuple[str, str, int]) -> list[str]:
@@ -49,16 +49,18 @@ def all_wrong(first: Meeting, second: Meeting, names: Sequence[tuple[str, str, i
     return [wrong for name in names for wrong in met(first, second, name)]
 
 
-@pytest.mark.parametrize("second", TASKS, ids=str)
-@pytest.mark.parametrize("first", TASKS, ids=str)
+PAIRS = [(first, second) for first in (*TASKS, *ROLL_BACKS) for second in (*TASKS, *ROLL_BACKS)]
+MEET = pytest.mark.parametrize(("first", "second"), PAIRS, ids=[f"{first}-{second}" for first, second in PAIRS])
+
+
+@MEET
 def test_tasks_that_meet_on_a_vm_do_no_harm(first: Meeting, second: Meeting) -> None:
     chance = random.Random(f"{SEED} {first} {second}")
-    names = requests_of(first)
+    names = requests_of(first, second)
     assert all_wrong(first, second, chance.sample(names, min(PAUSES_OF_SAMPLE, len(names)))) == []
 
 
 @pytest.mark.full_matrix
-@pytest.mark.parametrize("second", TASKS, ids=str)
-@pytest.mark.parametrize("first", TASKS, ids=str)
+@MEET
 def test_tasks_that_meet_at_any_request_do_no_harm(first: Meeting, second: Meeting) -> None:
-    assert all_wrong(first, second, requests_of(first)) == []
+    assert all_wrong(first, second, requests_of(first, second)) == []

@@ -112,6 +112,13 @@ class AlibabaBench:
         point = {} if any(given.get(way) for way in ways) else {"snapshot_datetime": "latest"}
         return self.run("restore", **{"name": "r1", "strategy": "rollback", **point, **given})
 
+    def refused(self, ran: Ran, kind: str) -> str:
+        """The message of a task that was refused before it changed anything."""
+        assert ran.kind == kind, f"{ran.kind}: {ran.message}"
+        assert ran.sent == []
+        assert not ran.report.changed
+        return ran.message
+
     # -- What is there
 
     def mark(self) -> int:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fault harness for snapshots, backups and restores in Compute Engine.
+"""The fault harness for snapshots, backups and restores of VMs.
 
 A case is a route, a request of it, and a fault; of the second level, a fault and another one on a request of its undo. The task runs
 with the fault, then again without, each as a process of its own in a cloud of its own. What is wrong is a list of sentences.
@@ -16,47 +16,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from .gce_clouds import VM, ZONE, Cloud, Clouds
-from .gce_fault_kinds import (
-    BASE,
-    KILLS,
-    KINDS,
-    MUTATION_FAULTS,
-    READ_FAULTS,
-    REQUEST_TIMEOUT_S,
-    TOKEN_REQUEST,
-    UNDO_FAULTS,
-    UNDO_KILL,
-    Hit,
-    Kind,
-    decisive,
-    keys,
-)
-from .gce_judge import judge_first, judge_second, state_of
-from .gce_results import Results
-from .gce_routes import Before, Route, digests, on_vm, seed
-from .modules import Modules, Result, Run
+from .modules import Modules, Run
+from .vm_clouds import ABSENT, Cloud, Clouds, Digests, settle
+from .vm_judge import duplicates, judge_first, judge_second, state_of
+from .vm_kinds import LONG_KILL, LOST, Hit, Kind, decisive, keys
+from .vm_provider import Before, Route
+from .vm_results import Results
 
-AT_ONCE = 20
-# How much faster time passes for modules than for the simulator, so that tests wait less. What is called _S in options is the modules' time.
-SPEED = 2.0
-LOCK_TTL_S = 5
-LONG_KILL = "kill, long at work"
+# What a run says that has watched the lock and seen it change.
 LOOKS_ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
-SETTLED_S = 2.0
+TRIES_AT_A_LOCK = 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is hit by what; `base` is the fault that brought about the undo that is hit, if any."""
+    """What is hit by what; `base` is the fault that brought about the undo that is hit, if any, `variant` the simulator's settings."""
 
     route: str
     hit: Hit
     fault: str
     base: Hit | None = None
+    variant: str = ""
 
     def __str__(self) -> str:
-        return f"{self.route} | {f'{self.base} {BASE.name}, then ' if self.base else ''}{self.hit} | {self.fault}"
+        where = f"{self.route} ({self.variant})" if self.variant else self.route
+        return f"{where} | {f'{self.base} refused, then ' if self.base else ''}{self.hit} | {self.fault}"
 
 
 @dataclass
@@ -86,62 +70,55 @@ class Stage:
 
     def __init__(self, route: Route, clouds: Clouds, modules: Modules) -> None:
         self.route, self._clouds, self._modules = route, clouds, modules
-        key = (route.prepare, route.large_metadata)
+        self.provider = clouds.provider
+        key = (route.prepare, route.seed)
         if key not in clouds.prepared:
             clouds.prepared[key] = self._prepared()
-        self._template, first = clouds.prepared[key]
+        self._template, first, saved = clouds.prepared[key]
         # A VM that is gone was like this.
-        vm = self._template.one("instances", VM) or first.vm
-        there = self._template.one("instances", VM) is not None
-        present = digests(self._template) if there else first.present
-        self.before = Before(vm, self._saved(first), present, on_vm(self._template) if there else {})
+        there = self._template.status() != ABSENT
+        present = self._template.digests() if there else first.present
+        wanted = saved.get("restore" if "rollback_of" in route.options else "backup", {})
+        self.before = Before(self.provider.vm(self._template) or first.vm, wanted, present, self._template.on_vm() if there else {})
+        self._late = dict(route.late(self._template))
         self.begin = self._template.canonical()
         undisturbed = self.open()
         result = self.start(undisturbed).result()
         assert not result.failed, f"{route}: {result.message}\n{result.stderr}"
         self.log = undisturbed.requests()
         self.end = undisturbed.canonical()
+        self.made = self.provider.made(undisturbed)
         wrong = [*route.goal(undisturbed, self.before), *undisturbed.violations()]
         assert not wrong, f"{route}, undisturbed: {wrong}"
         undisturbed.close()
 
-    def _prepared(self) -> tuple[Cloud, Before]:
-        """A cloud in which all is done that the route needs first, and what was there at the very beginning."""
-        self._template = self._clouds.make()
-        seed(self._template, large_metadata=self.route.large_metadata)
-        first = self._facts(self._template)
-        self.route.prepare(self._template, self._perform)
-        return self._template, first
+    def _prepared(self) -> tuple[Cloud, Before, dict[str, Digests]]:
+        """A cloud in which all is done that the route needs first, what was there at the very beginning, and what was on the disks when.
 
-    @staticmethod
-    def _facts(cloud: Cloud) -> Before:
-        return Before(cloud.one("instances", VM) or {}, {}, digests(cloud), on_vm(cloud))
+        The digests are those before the first backup, and before the last restore.
+        """
+        cloud = self._clouds.make()
+        self.provider.seed(cloud, **dict(self.route.seed))
+        first = Before(self.provider.vm(cloud) or {}, {}, cloud.digests(), cloud.on_vm())
+        saved: dict[str, Digests] = {}
 
-    def _saved(self, first: Before) -> dict[str, str]:
-        """The digests by device of the first backup; for a rollback, those of the disks from before."""
-        disks = {item["name"]: item["digest"] for item in self._template.all("disks")}
-        if "rollback_of" in self.route.options:
-            return {device: disks[name] for device, name in first.disks.items()}
-        snapshots = self._template.all("snapshots")
-        return {
-            device: next((item["digest"] for item in snapshots if item.get("sourceDisk", "").endswith(f"/{name}")), "") for device, name in first.disks.items()
-        }
+        def perform(module: str, **options: Any) -> None:
+            seen = cloud.digests()
+            if module == "restore":
+                saved[module] = seen
+            else:
+                saved.setdefault(module, seen)
+            result = self._modules.run(module, {**cloud.options(), **self.provider.LIMITS, "operation": "CREATE", **options})
+            assert not result.failed, f"{self.route}: {result.message}\n{result.stderr}"
 
-    def _perform(self, module: str, **options: Any) -> None:
-        result = self._modules.run(module, {**self._template.options(), "operation": "CREATE", "wait_interval": 1, **options})
-        assert not result.failed, f"{self.route}: {result.message}\n{result.stderr}"
+        self.route.prepare(cloud, perform)
+        settle(cloud)
+        return cloud, first, saved
 
-    def open(self) -> Cloud:
+    def open(self, variant: str = "") -> Cloud:
         """A cloud in which the task can begin, under watch."""
-        cloud = self._clouds.make(self._template)
-        watch: dict[str, Any] = dict(self.route.watch)
-        if watch.get("given_up") == "snapshots":
-            watch["given_up"] = [f"snapshot:{item['name']}" for item in cloud.all("snapshots") if item["labels"].get("mcr-backup", "").startswith("20260101")]
-        given_up = {name.partition(":")[2] for name in watch.get("given_up", [])}
-        if self.route.options["operation"] == "DELETE" or self.route.options.get("old_disks") == "delete":
-            holders = [item for plural in ("disks", "snapshots") for item in cloud.all(plural)]
-            watch["keep_digests"] = [item["digest"] for item in holders if item["name"] not in given_up]
-        cloud.act("watch", zone=ZONE, instance=VM, lock_ttl_s=LOCK_TTL_S / SPEED, **watch)
+        cloud = self._clouds.make(self._template, **self.provider.VARIANTS.get(variant, {}))
+        self.provider.watch(cloud, self.route, self.before)
         return cloud
 
     def start(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> Run:
@@ -151,31 +128,32 @@ class Stage:
     def launch(self, cloud: Cloud, *, renewable: bool = False, **options: Any) -> tuple[str, Run]:
         """Start the task, with other options where some are given (None: without); gives who the run is, and its process."""
         run, connection = cloud.login(renewable=renewable)
-        every = {**connection, **self.limits, **self.route.options, **options}
+        every = {**connection, **self.options, **options}
         return run, self._modules.start(self.route.module, {key: value for key, value in every.items() if value is not None})
 
     @property
-    def limits(self) -> dict[str, int]:
-        """The task's options for time and patience."""
-        limits = {"wait_interval": 1, "wait_timeout": 600, "undo_timeout": 120, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
-        locks = self.route.module == "restore" or (self.route.module == "backup" and self.route.options["operation"] == "CREATE")
-        return {**limits, "lock_ttl": LOCK_TTL_S} if locks else limits
+    def options(self) -> dict[str, Any]:
+        """The task's options, but for the connection."""
+        limits = dict(self.provider.LIMITS)
+        if self.route.module == "restore" or (self.route.module == "backup" and self.route.options["operation"] == "CREATE"):
+            limits["lock_ttl"] = self.provider.LOCK_TTL_S
+        return {**limits, **self.route.options, **self._late}
 
     # -- Cases
 
-    def cases(self) -> list[Case]:
+    def cases(self, variant: str = "") -> list[Case]:
         """Every request that matters with every fault that fits it."""
+        kinds = self.provider.KINDS
         chosen = []
         for hit in decisive(keys(self.log)):
-            kinds = [*KILLS, *MUTATION_FAULTS] if hit.mutating else READ_FAULTS
-            chosen += [Case(self.route.title, hit, kind.name) for kind in kinds]
-        return [*chosen, Case(self.route.title, TOKEN_REQUEST, READ_FAULTS[0].name)]
+            chosen += [Case(self.route.title, hit, kind.name, variant=variant) for kind in ([*kinds.kills, *kinds.mutations] if hit.mutating else kinds.reads)]
+        return [*chosen, Case(self.route.title, kinds.token, kinds.reads[0].name, variant=variant)]
 
     def run(self, case: Case) -> Cell:
         """One case."""
-        kind = KINDS[case.fault]
+        kind = self.provider.KINDS.by_name[case.fault]
         cell = Cell(str(case), case.route, case.fault)
-        cloud = self.open()
+        cloud = self.open(case.variant)
         try:
             self._run(case, kind, cloud, cell)
         finally:
@@ -185,14 +163,14 @@ class Stage:
     def _run(self, case: Case, kind: Kind, cloud: Cloud, cell: Cell) -> None:
         began = time.monotonic()
         if case.base:
-            cloud.add_fault(**BASE.rule, **case.base.rule)
+            cloud.add_fault(case.base, **self.provider.KINDS.base.rule)
         needs_pid = kind.kills or kind.signals
         if not needs_pid:
-            cloud.add_fault(**kind.rule, **case.hit.rule)
-        renewable = kind.renewable or case.hit.path == "token"
+            cloud.add_fault(case.hit, **kind.rule)
+        renewable = kind.renewable or case.hit == self.provider.KINDS.token
         run = self.start(cloud, renewable=renewable, **kind.options)
         if needs_pid:
-            cloud.add_fault(**kind.rule, **case.hit.rule, pid=run.pid)
+            cloud.add_fault(case.hit, **kind.rule, pid=run.pid)
         result = run.result()
         settle(cloud)
         cell.message = result.message
@@ -202,13 +180,17 @@ class Stage:
         if not all(fired):
             cell.outcome = "not reached"
         cell.wrong += judge_first(self, kind, cloud, result, cell, hit_undo=case.base is not None)
+        if kind.name in LOST:
+            cell.wrong += duplicates(self, cloud)
         if not case.base:
             cell.undo = _after_fault(log)
         cloud.clear_faults()
         mark = cloud.mark()
         again = self.start(cloud).result()
-        if case.fault == LONG_KILL and again.kind == "Conflict" and any(words in again.message for words in LOOKS_ALIVE):
-            # What a dead run had begun ended while its lock was watched: that looks like life.
+        for _try in range(TRIES_AT_A_LOCK if case.fault == LONG_KILL or case.variant else 0):
+            if again.kind != "Conflict" or not any(words in again.message for words in LOOKS_ALIVE):
+                break
+            # What a dead run had begun ended while its lock was watched, or was seen late: that looks like life.
             settle(cloud)
             again = self.start(cloud).result()
         settle(cloud)
@@ -219,8 +201,9 @@ class Stage:
 
     def undo_cases(self, cells: Mapping[str, Cell]) -> list[Case]:
         """A fault on each request of each undo; on those that only read, in the longest undo alone."""
+        kinds = self.provider.KINDS
         bases = [hit for hit in keys(self.log) if hit.mutating]
-        undone = [(base, cells[str(case)].undo) for base in bases if str(case := Case(self.route.title, base, BASE.name)) in cells]
+        undone = [(base, cells[str(case)].undo) for base in bases if str(case := Case(self.route.title, base, kinds.base.name)) in cells]
         undone = [(base, undo) for base, undo in undone if any(hit[3] for hit in undo)]
         if not undone:
             return []
@@ -228,18 +211,9 @@ class Stage:
         chosen = []
         for base, undo in undone:
             for hit in (Hit(*values) for values in undo):
-                kinds = [*UNDO_FAULTS, UNDO_KILL] if hit.mutating else UNDO_FAULTS if base == deepest else []
-                chosen += [Case(self.route.title, hit, kind.name, base) for kind in kinds]
+                fitting = [*kinds.undos, kinds.undo_kill] if hit.mutating else kinds.undos if base == deepest else []
+                chosen += [Case(self.route.title, hit, kind.name, base) for kind in fitting]
         return chosen
-
-
-def settle(cloud: Cloud) -> None:
-    """Wait until the simulator has done what it was asked, but for what never ends."""
-    deadline = time.monotonic() + SETTLED_S
-    while time.monotonic() < deadline and cloud.do(
-        lambda project: any(one.ends_s - project.world.clock.now() < SETTLED_S for one in project.running_operations())
-    ):
-        time.sleep(0.05)
 
 
 def _after_fault(log: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
@@ -251,7 +225,7 @@ def _after_fault(log: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
 T = TypeVar("T")
 
 
-def run_cases(run: Callable[[T], Cell], cases: Iterable[T], results: Results) -> dict[str, Cell]:
+def run_cases(run: Callable[[T], Cell], cases: Iterable[T], results: Results, at_once: int) -> dict[str, Cell]:
     """The cells of cases by their text, many at once; those whose results are kept are not run."""
     every = list(dict.fromkeys(cases))
     found = {text: Cell(**values) for text, values in results.known(map(str, every)).items()}
@@ -261,9 +235,6 @@ def run_cases(run: Callable[[T], Cell], cases: Iterable[T], results: Results) ->
         results.keep(str(case), asdict(cell))
         found[str(case)] = cell
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(one, [case for case in every if str(case) not in found]))
     return found
-
-
-__all__ = ["Case", "Cell", "Result", "Stage", "run_cases"]

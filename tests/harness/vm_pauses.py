@@ -15,14 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .gce_clouds import VM, Cloud
-from .gce_fault_kinds import Hit, decisive, keys
-from .gce_faults import Cell, Stage, settle
-from .gce_judge import comparable, differences, judge_words, state_of
-from .gce_routes import on_vm
-from .gce_tasks import TTL_REAL_S, MeetingStage, MeetingTask
-from .gce_words import words_wrong
 from .modules import Result, Run
+from .vm_clouds import VM, Cloud, settle
+from .vm_faults import Cell, Stage
+from .vm_judge import end_differences, judge_words, state_begin, state_of
+from .vm_kinds import Hit, decisive, keys
+from .vm_meetings import MeetingStage, MeetingTask, ttl_real_s
+from .vm_words import words_wrong
 
 # How long a network is away at the most; it comes back when the other task has ended.
 LOST_S = 400.0
@@ -58,7 +57,7 @@ class Paused:
 def pause(cloud: Cloud, name: str, run: Run, hit: Hit, how: str) -> Paused:
     """Let a task run until the request, and pause it there; not reached when it has ended before."""
     fault: dict[str, Any] = {"kind": "network_lost", "seconds": LOST_S} if how == LOST else {"kind": "stall", "act": "before" if how == STALL else "after"}
-    cloud.add_fault(**fault, **hit.rule, token=name, **({} if how == LOST else {"pid": run.pid}))
+    cloud.add_fault(hit, **fault, token=name, **({} if how == LOST else {"pid": run.pid}))
     deadline = time.monotonic() + REACHED_LIMIT_S
     while time.monotonic() < deadline and not run.is_over and not any(rule["fired"] for rule in cloud.faults()):
         time.sleep(0.02)
@@ -87,21 +86,15 @@ def had_finished(log: Iterable[Mapping[str, Any]], case: Pause) -> bool:
     return not any(hit.mutating for hit in hits[hits.index(case.hit) + 1 :])
 
 
-def _let_the_lock_expire(paused: Paused) -> None:
-    left_s = paused.since_s + TTL_REAL_S * 1.2 - time.monotonic()
+def _let_the_lock_expire(paused: Paused, ttl_s: float) -> None:
+    left_s = paused.since_s + ttl_s * 1.2 - time.monotonic()
     if paused.reached and left_s > 0:
         time.sleep(left_s)
 
 
-def _counted_on(cloud: Cloud) -> list[str]:
-    """What a task that has ended well counts on: the disks of the VM, and all parts of backups."""
-    points = [f"{word}:{item['name']}" for plural, word in (("snapshots", "snapshot"), ("images", "image")) for item in cloud.all(plural)]
-    return [*(f"disk:{name}" for name in on_vm(cloud).values()), *points]
-
-
 def _words(cloud: Cloud, title: str, name: str, result: Result, how: str = "") -> list[str]:
     """What is wrong with what a task says when it has just ended; ``how`` it was paused."""
-    said = [*judge_words(cloud.requests(run=name), result, cloud.requests(), unanswered=how in (HELD, LOST)), *words_wrong(cloud, result, name)]
+    said = [*judge_words(cloud.provider, cloud.requests(run=name), result, cloud.requests(), unanswered=how in (HELD, LOST)), *words_wrong(cloud, result, name)]
     said += ["a traceback"] if "Traceback" in result.stdout + result.stderr else []
     return [f"{title}: {text}" for text in said]
 
@@ -123,7 +116,7 @@ class Meetings:
     def cases(self, first: str, second: str) -> list[Pause]:
         """The first task paused at each of its requests that matter; those that the service guards by a version are held as well."""
         hits = decisive(keys(self._stage.log_of(self._tasks[first])))
-        held = [Pause(first, hit, second, HELD) for hit in hits if hit.path.endswith("/setLabels")]
+        held = [Pause(first, hit, second, HELD) for hit in hits if self._stage.provider.is_guarded(hit)]
         return [*(Pause(first, hit, second) for hit in hits), *held]
 
     def run(self, case: Pause) -> Cell:
@@ -151,10 +144,10 @@ class Meetings:
         cell.wrong += _words(cloud, f"second ({second})", name, other)
         if done:
             cell.wrong += [f"{second} reports success, but {text}" for text in second.holds(cloud, stage.facts)]
-            cloud.act("count_on", names=second.counts_on(cloud))
+            stage.provider.count_on(cloud, second.counts_on(cloud))
             if first.leaves == "absent":
                 # Whatever the VM has by now goes with it.
-                cloud.act("permit", token=paused.name, names=[f"disk:{disk}" for disk in on_vm(cloud).values()])
+                stage.provider.permit(cloud, paused.name, stage.provider.goes_with_vm(cloud))
         result = go_on(cloud, paused)
         cell.message, cell.outcome = result.message, _outcome(paused, result, other)
         if paused.reached and had_finished(stage.log_of(first), case):
@@ -165,7 +158,7 @@ class Meetings:
             cell.wrong += _words(cloud, f"first ({first})", paused.name, result, case.how)
         cell.wrong += [f"{task} reported success, but in the end {text}" for task in done for text in task.holds(cloud, stage.facts)]
         cell.wrong += cloud.violations()
-        cell.state = (cloud.one("instances", VM) or {"status": "absent"})["status"]
+        cell.state = cloud.status()
         if done:
             after = " and ".join(map(str, done))
             cell.wrong += [f"{after} succeeded, but {text}" for text in (*stage.state_problems(cloud, done), *stage.retired_problems(cloud, done))]
@@ -205,12 +198,12 @@ class Takeovers:
         """Each request that matters, with each task that can take over."""
         hits = decisive(keys(self._stage.log))
         title = self._stage.route.title
-        held = [Pause(title, hit, self.SAME, HELD) for hit in hits if hit.path.endswith("/setLabels")]
+        held = [Pause(title, hit, self.SAME, HELD) for hit in hits if self._stage.provider.is_guarded(hit)]
         return [*(Pause(title, hit, second) for hit in hits for second in self.counters), *held]
 
     def lost(self, *, parts: int = 2) -> list[Pause]:
         """The network is lost while recovery points are being made."""
-        hits = [hit for hit in keys(self._stage.log) if hit.mutating and hit.method == "POST" and hit.path.rpartition("/")[2] in ("images", "snapshots")]
+        hits = [hit for hit in keys(self._stage.log) if hit.mutating and self._stage.provider.makes_points(hit)]
         return [Pause(self._stage.route.title, hit, self.SAME, LOST) for hit in hits[:parts]]
 
     def run(self, case: Pause) -> Cell:
@@ -230,7 +223,14 @@ class Takeovers:
         paused = pause(cloud, *stage.launch(cloud), case.hit, case.how)
         changes: dict[str, Any] = {}
         if case.second == self.BACK:
-            changes = {"rollback_of": self._restore_name(), "snapshot_datetime": None, "strategy": None, "old_disks": None}
+            changes = {
+                "rollback_of": self._restore_name(),
+                "snapshot_datetime": None,
+                "old_disks": None,
+                "name": None,
+                "strategy": None,
+                **dict.fromkeys(stage.route.late(cloud)),
+            }
         name, run = stage.launch(cloud, **changes)
         other = run.result()
         if case.how != HELD:
@@ -244,8 +244,8 @@ class Takeovers:
         else:
             cell.wrong += [f"the rollback succeeded, but {text}" for text in self._back_problems(cloud)]
         if not other.failed:
-            cloud.act("count_on", names=_counted_on(cloud))
-        _let_the_lock_expire(paused)
+            stage.provider.count_on(cloud, stage.provider.counted_on(cloud))
+        _let_the_lock_expire(paused, ttl_real_s(stage.provider))
         cancel = case.how == LOST
         result = go_on(cloud, paused, cancel=cancel)
         cell.message, cell.outcome, cell.state = result.message, _outcome(paused, result, other), state_of(cloud, stage.before)
@@ -274,12 +274,13 @@ class Takeovers:
 
     def _end_problems(self, cloud: Cloud) -> list[str]:
         stage = self._stage
-        return stage.route.goal(cloud, stage.before) or differences(comparable(cloud.canonical()), comparable(stage.end))[:4]
+        return stage.route.goal(cloud, stage.before) or end_differences(stage, cloud)[:4]
 
     def _back_problems(self, cloud: Cloud) -> list[str]:
         """Whether the VM runs on its disks from before."""
         there = state_of(cloud, self._stage.before)
-        return [] if there == "RUNNING on old disks" else [f"the VM is {there}"]
+        problems = [] if there == state_begin(self._stage) else [f"the VM is {there}"]
+        return problems + ([] if cloud.digests() == self._stage.before.present else ["its disks do not hold what they held before"])
 
 
 def spread(cases: Sequence[Pause], number: int, offset: int = 0) -> list[Pause]:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .gce_clouds import VM, Cloud
-from .gce_fault_kinds import accepted
 from .modules import Result
+from .vm_clouds import ABSENT, VM, Cloud
 
 _NOTHING = re.compile(r"[Nn]othing was changed")
 _SENTENCE = re.compile(r"(?<=[.;])\s+")
@@ -27,10 +26,10 @@ _NOW = re.compile(r'Now VM "([^"]+)" (?:is (\w+)|(does not exist))')
 
 def words_wrong(cloud: Cloud, result: Result, run: str) -> list[str]:
     """What a run says that is not so, looked at when it has just ended. Nothing is wrong with what nobody can check."""
-    there = {disk["name"] for disk in cloud.all("disks")}
-    known = there | _disks_ever(cloud)
+    there = set(cloud.disks())
+    known = there | cloud.provider.disks_ever(cloud)
     wrong = []
-    done = accepted(cloud.requests(run=run))
+    done = cloud.accepted(run=run)
     if _NOTHING.search(result.message) and done:
         wrong.append(f'it says "Nothing was changed", but {", ".join(map(str, done[:3]))} was accepted')
     for sentence in _SENTENCE.split(result.message):
@@ -40,21 +39,10 @@ def words_wrong(cloud: Cloud, result: Result, run: str) -> list[str]:
         elif _DELETED.search(sentence) and not _NEGATED.search(sentence):
             wrong += [f'the disk {name} is said to be deleted ("{sentence}") and is there' for name in sorted(named & there)]
     for name, status, absent in _NOW.findall(result.message):
-        vm = cloud.one("instances", name)
-        seen = vm["status"] if vm else "absent"
-        if (absent and vm) or (status and seen != status):
+        seen = cloud.status(name)
+        if (absent and seen != ABSENT) or (status and seen != status):
             wrong.append(f"it says that {name} {'does not exist' if absent else f'is {status}'}, but it is {seen}")
     return wrong + list(_record_wrong(cloud, result, there))
-
-
-def _disks_ever(cloud: Cloud) -> set[str]:
-    """The names of all disks that requests were about."""
-    found = set()
-    for entry in cloud.requests():
-        parts = entry["path"].split("/")
-        if "disks" in parts[:-1]:
-            found.add(parts[parts.index("disks") + 1])
-    return found
 
 
 def _record_wrong(cloud: Cloud, result: Result, there: Iterable[str]) -> Iterator[str]:
@@ -63,8 +51,7 @@ def _record_wrong(cloud: Cloud, result: Result, there: Iterable[str]) -> Iterato
     details: dict[str, Any] = record.get("details") or {}
     if result.failed or record.get("status") != "succeeded" or details.get("vm") != VM:
         return
-    vm = cloud.one("instances", VM)
-    attached = {entry["source"].rpartition("/")[2] for entry in (vm or {"disks": []})["disks"]}
+    attached = set(cloud.on_vm().values())
     for disk in details.get("old_disks", []):
         name = disk["disk"].rpartition("/")[2]
         if disk.get("kept") and name not in set(there):
@@ -73,5 +60,5 @@ def _record_wrong(cloud: Cloud, result: Result, there: Iterable[str]) -> Iterato
         name = disk["disk"].rpartition("/")[2]
         if disk.get("attached") and name not in attached:
             yield f"the record says that {name} is attached, but it is not"
-    if details.get("vm_status") and details["vm_status"] != (vm["status"] if vm else "absent"):
-        yield f"the record says that the VM is {details['vm_status']}, but it is {vm['status'] if vm else 'absent'}"
+    if details.get("vm_status") and details["vm_status"] != cloud.status():
+        yield f"the record says that the VM is {details['vm_status']}, but it is {cloud.status()}"

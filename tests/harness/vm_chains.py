@@ -18,20 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from .gce_clouds import VM, Cloud, Clouds
-from .gce_fault_kinds import accepted
-from .gce_faults import LOCK_TTL_S, Cell, settle
-from .gce_routes import digests, members, no_lock, on_vm, seed, write
-from .gce_tasks import LIMITS, TTL_REAL_S
-from .gce_words import words_wrong
 from .modules import Modules, Result
+from .vm_clouds import VM, Cloud, Clouds, settle
+from .vm_faults import LOOKS_ALIVE, Cell
+from .vm_words import words_wrong
 
 STEPS = 5
 RUNS_AT_MOST = 4
-# Requests that a task has about; a kill at a later one comes too late.
-REQUESTS = {"backup": 25, "restore": 75, "rollback": 75, "delete restore": 15, "delete backup": 15}
 KILLED = 0.5
-ALIVE = ("is alive: it has renewed it", "has released it a moment ago")
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,8 @@ Disks = dict[str, Disk]
 
 def disks_on(cloud: Cloud) -> Disks:
     """The disks of the VM by device."""
-    bytes_of = digests(cloud)
-    return {device: Disk(name, bytes_of[device]) for device, name in on_vm(cloud).items()}
+    bytes_of = cloud.digests()
+    return {device: Disk(name, bytes_of[device]) for device, name in cloud.on_vm().items()}
 
 
 @dataclass
@@ -61,23 +55,19 @@ class Model:
 
     def problems(self, cloud: Cloud) -> Iterator[str]:
         """What is not as promised."""
-        vm = cloud.one("instances", VM)
-        if vm is None or vm["status"] != "RUNNING":
-            yield f"the VM is {vm['status'] if vm else 'absent'}"
-        if vm is not None and disks_on(cloud) != self.on:
-            yield f"the VM has {disks_on(cloud)}, not {self.on}"
-        there = {disk["name"]: disk for disk in cloud.all("disks")}
+        if cloud.status().upper() != "RUNNING":
+            yield f"the VM is {cloud.status()}"
+        else:
+            found = disks_on(cloud)
+            if found != self.on:
+                yield f"the VM has {found}, not {self.on}"
         for restore, disks in self.kept.items():
-            for disk in disks.values():
-                if disk.name not in there:
-                    yield f"the disk {disk.name}, which {restore} keeps, is gone"
-                elif there[disk.name]["digest"] != disk.digest or there[disk.name].get("users"):
-                    yield f"the disk {disk.name}, which {restore} keeps, has other bytes or is in use"
+            yield from cloud.provider.kept_problems(cloud, restore, {disk.name: disk.digest for disk in disks.values()})
         for moment, saved in self.backups.items():
-            found = sorted(part["digest"] for part in members(cloud, "snapshots", moment).values() if part["status"] == "READY")
-            if found != sorted(saved.values()):
+            found_parts = sorted(digest for digest, finished in cloud.provider.parts(cloud, moment).values() if finished)
+            if found_parts != sorted(saved.values()):
                 yield f"the backup {moment} does not hold what was saved"
-        yield from no_lock(cloud)
+        yield from cloud.provider.lock_problems(cloud)
 
 
 @dataclass(frozen=True)
@@ -98,6 +88,7 @@ class Chain:
 
     def __init__(self, number: int, clouds: Clouds, modules: Modules, steps: int = STEPS) -> None:
         self._draw, self._steps, self._clouds, self._modules = random.Random(number), steps, clouds, modules
+        self._provider = clouds.provider
         self.cell = Cell(f"chain {number}", "chains", "kills")
         self._told: list[str] = []
         self._count = 0
@@ -107,8 +98,8 @@ class Chain:
         began = time.monotonic()
         cloud = self._clouds.make()
         try:
-            seed(cloud, large_metadata=False)
-            cloud.act("watch", zone=cloud.zone, instance=VM, lock_ttl_s=TTL_REAL_S, keep_digests=[], exempt_devices=list(on_vm(cloud)))
+            self._provider.seed(cloud)
+            self._provider.watch_meeting(cloud, [], chain=True)
             model = Model(disks_on(cloud))
             for _number in range(self._steps):
                 self._write(cloud, model)
@@ -133,11 +124,11 @@ class Chain:
         weights = {"backup": 2.0, "restore": 4.0 * bool(model.backups), "rollback": 4.0 * bool(model.kept), "delete restore": 1.5 * bool(model.kept)}
         weights["delete backup"] = 1.0 * (len(model.backups) > 1)
         kind = self._draw.choices(list(weights), list(weights.values()))[0]
-        create: dict[str, Any] = {"operation": "CREATE", "vm_name": VM, "lock_ttl": LOCK_TTL_S}
+        create: dict[str, Any] = {"operation": "CREATE", "vm_name": VM, "lock_ttl": self._provider.LOCK_TTL_S}
         if kind == "backup":
             return Step(kind, "backup", {**create, "snapshot_datetime": f"202601{self._count:02}-000000"}, f"202601{self._count:02}-000000")
         if kind == "restore":
-            moment, strategy = self._draw.choice(list(model.backups)), self._draw.choice(["in_place", "in_place", "replace"])
+            moment, strategy = self._draw.choice(list(model.backups)), self._draw.choice(self._provider.STRATEGIES)
             return Step(kind, "restore", {**create, "snapshot_datetime": moment, "strategy": strategy, "name": f"r{self._count}"}, moment)
         if kind == "delete backup":
             moment = self._draw.choice(list(model.backups))
@@ -150,29 +141,29 @@ class Chain:
     def _write(self, cloud: Cloud, model: Model) -> None:
         """The guest goes on writing."""
         if self._draw.random() < 0.7:
-            write(cloud, f"step {self._count}")
+            self._provider.write(cloud, f"step {self._count}")
             model.on = disks_on(cloud)
 
     def _step(self, cloud: Cloud, model: Model, step: Step) -> None:
-        kill_at = self._draw.randint(1, REQUESTS[step.kind]) if self._draw.random() < KILLED else 0
+        kill_at = self._draw.randint(1, self._provider.REQUESTS_OF[step.kind]) if self._draw.random() < KILLED else 0
         acts = self._draw.choice(["before", "never"])
         self._told.append(f"{step}{f' (killed at {kill_at}, {acts})' if kill_at else ''}")
         for attempt in range(RUNS_AT_MOST):
             run, result = self._perform(cloud, model, step, kill_at if attempt == 0 else 0, acts)
             if not result.failed:
                 break
-            if result.value and not any(words in result.message for words in ALIVE):
+            if result.value and not any(words in result.message for words in LOOKS_ALIVE):
                 break
         problems = [*words_wrong(cloud, result, run), *self._judge(cloud, model, step, run, result)]
         self.cell.wrong += [f"{step}: {text}" for text in problems]
         self.cell.state, self.cell.again = step.kind, result.message
-        cloud.act("count_on", names=[])
+        self._provider.count_on(cloud, [])
 
     def _perform(self, cloud: Cloud, model: Model, step: Step, kill_at: int, acts: str) -> tuple[str, Result]:
         name, connection = cloud.login()
-        cloud.act("permit", token=name, names=list(self._may_delete(cloud, model, step)))
+        self._provider.permit(cloud, name, list(self._may_delete(cloud, model, step)))
         cloud.clear_faults()
-        run = self._modules.start(step.module, {**connection, **LIMITS, **step.options})
+        run = self._modules.start(step.module, {**connection, **self._provider.LIMITS, **step.options})
         if kill_at:
             cloud.add_fault(kind="signal", act=acts, nth=kill_at, token=name, pid=run.pid)
         result = run.result()
@@ -183,15 +174,15 @@ class Chain:
         if step.options.get("strategy") == "replace" or step.kind == "rollback":
             yield f"instance:{VM}"
         if step.kind == "delete restore":
-            yield from (f"disk:{disk.name}" for disk in model.kept[step.about].values())
+            yield from self._provider.kept_by(cloud, step.about, [disk.name for disk in model.kept[step.about].values()])
         if step.kind == "delete backup":
-            yield from (f"snapshot:{name}" for name in members(cloud, "snapshots", step.about))
+            yield from (f"snapshot:{name}" for name in self._provider.parts(cloud, step.about))
 
     # -- What is promised
 
     def _judge(self, cloud: Cloud, model: Model, step: Step, run: str, result: Result) -> Iterator[str]:
         if result.failed:
-            if step.kind == "rollback" and result.kind in ("Conflict", "InvalidRequest") and not accepted(cloud.requests(run=run)):
+            if step.kind == "rollback" and result.kind in ("Conflict", "InvalidRequest") and not cloud.accepted(run=run):
                 # Refused before anything was touched: then the way that leads there is named.
                 if not _named(result.message, model, step.about):
                     yield f"it is refused without a word of what to do first: {result.message[:200]}"
@@ -211,7 +202,7 @@ class Chain:
         way = [goal]
         for _attempt in range(2 * len(model.kept) + 1):
             self._count += 1
-            options = {"operation": "CREATE", "vm_name": VM, "lock_ttl": LOCK_TTL_S, "rollback_of": way[-1], "name": f"b{self._count}"}
+            options = {"operation": "CREATE", "vm_name": VM, "lock_ttl": self._provider.LOCK_TTL_S, "rollback_of": way[-1], "name": f"b{self._count}"}
             _run, result = self._perform(cloud, model, Step("rollback", "restore", options, way[-1]), 0, "")
             if not result.failed:
                 way.pop()

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many simulated Compute Engines in one process, one for each case, copied from one that is prepared.
+"""Many simulated clouds in one process, one for each case, copied from one that is prepared.
 
-Each has one project, of the same name, so that names which are derived from it, and with them all requests of a task, are the same
+Each has one account, of the same name, so that names which are derived from it, and with them all requests of a task, are the same
 in every case. They share an event loop; what tests do to them directly is done in its thread.
 """
 
@@ -13,29 +13,34 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
-import json
 import threading
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
 from tests.simulator.clock import Clock
-from tests.simulator.gce import actions, operations, state
-from tests.simulator.gce.store import Project
 from tests.simulator.server import make_service, start
 from tests.simulator.service import Service
 
-T = TypeVar("T")
+from .vm_kinds import Hit, accepted
 
-PROJECT, ZONE, REGION, VM = "recovery", "europe-west1-b", "europe-west1", "web-1"
-OPERATION_S = 0.02
+if TYPE_CHECKING:
+    from .vm_provider import VmProvider
+
+T = TypeVar("T")
+Digests = dict[str, str]
+
+VM, ABSENT = "web-1", "absent"
+SETTLED_S = 2.0
 
 
 class Clouds:
-    """Makes them. Use `close` at the end."""
+    """Makes those of one provider. Use `close` at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: VmProvider) -> None:
+        self.provider = provider
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="clouds", daemon=True)
         self._thread.start()
@@ -53,11 +58,11 @@ class Clouds:
 
     def make(self, like: Cloud | None = None, **settings: Any) -> Cloud:
         """A cloud: empty, or a copy of another one in which nothing happens at the moment."""
-        service = make_service("gce", None, self.clock)
-        provider: Any = service.provider
-        provider.settings.update({"operation_s": OPERATION_S, "strict_contract": True, "most_pending": 2, **settings})
+        service = make_service(self.provider.NAME, None, self.clock)
+        simulator: Any = service.provider
+        simulator.settings.update({**self.provider.SETTINGS, **settings})
         if like is not None:
-            provider.world.projects[PROJECT] = self.call(lambda: _copied(like.project, provider.world))
+            self.call(lambda: self.provider.copy(like.account, simulator))
         runner, url = asyncio.run_coroutine_threadsafe(start(service), self._loop).result(60)
         return Cloud(self, service, runner, url)
 
@@ -72,34 +77,32 @@ class Clouds:
 
 
 class Cloud:
-    """One simulated Compute Engine with its one project."""
-
-    zone = ZONE
+    """One simulated cloud with its one account."""
 
     def __init__(self, clouds: Clouds, service: Service, runner: web.AppRunner, url: str) -> None:
         self.clouds, self.service, self.url = clouds, service, url
+        self.provider = clouds.provider
         self._runner = runner
-        self._provider: Any = service.provider
+        self.simulator: Any = service.provider
         self._runs = itertools.count(1)
 
     @property
-    def project(self) -> Project:
-        """The project, only to be touched within `do`."""
-        project: Project = self._provider.project(PROJECT)
-        return project
+    def account(self) -> Any:
+        """What holds everything, only to be touched within `do`."""
+        return self.provider.account(self.simulator)
 
-    def do(self, function: Callable[[Project], T]) -> T:
-        """The result of a function of the project, called when everything due has happened."""
+    def do(self, function: Callable[[Any], T]) -> T:
+        """The result of a function of the account, called when everything due has happened."""
 
         def run() -> T:
-            self._provider.world.agenda.run_due()
-            return function(self.project)
+            self.simulator.world.agenda.run_due()
+            return function(self.account)
 
         return self.clouds.call(run)
 
     def act(self, action: str, **body: Any) -> Any:
         """One of the control actions of the simulator."""
-        return self.do(lambda project: actions.ACTIONS[action](project, body))
+        return self.clouds.call(lambda: self.simulator.actions()[action]({"scope": self.provider.ACCOUNT, **body}))
 
     def close(self) -> None:
         """Answer no more."""
@@ -108,13 +111,8 @@ class Cloud:
     # -- The way to it
 
     def login(self, *, renewable: bool = False) -> tuple[str, dict[str, Any]]:
-        """Who a run is, as the simulator's log calls it, and its connection: with a token of its own, or with a key that new tokens can be had for."""
-        tokens, name = self._provider.tokens, f"run-{next(self._runs)}"
-        if renewable:
-            way = {"service_account_contents": json.dumps(tokens.service_account(self.url, PROJECT, name))}
-        else:
-            way = {"access_token": tokens.issue(PROJECT, name)}
-        return name, {"provider": "gce", "api_url": self.url, "project_id": PROJECT, "zone": ZONE, **way}
+        """Who a run is, as the simulator's log calls it, and its connection: with credentials of its own, or with some that are renewed."""
+        return self.provider.login(self, f"run-{next(self._runs)}", renewable=renewable)
 
     def options(self, *, renewable: bool = False) -> dict[str, Any]:
         """The connection of one more run."""
@@ -122,13 +120,30 @@ class Cloud:
 
     # -- What is there
 
-    def all(self, plural: str) -> list[dict[str, Any]]:
-        """All resources of a kind, with `place` and `digest`."""
-        return self.do(lambda project: copy.deepcopy([state.shown(item) for item in project.all(plural)]))
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """All resources of a kind, with `digest`."""
+        return self.do(lambda account: copy.deepcopy([self.provider.shown(item) for item in account.all(kind)]))
 
-    def one(self, plural: str, name: str) -> dict[str, Any] | None:
-        """The resource of that name."""
-        return next((item for item in self.all(plural) if item["name"] == name), None)
+    def one(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The resource of that name or id."""
+        return next((item for item in self.all(kind) if name in (item.get("name"), item.get("id"))), None)
+
+    def status(self, name: str = VM) -> str:
+        """The status of a VM, "absent" when there is none."""
+        return self.provider.status(self, name)
+
+    def on_vm(self, name: str = VM) -> dict[str, str]:
+        """The names of a VM's disks by device, in their order."""
+        return self.provider.on_vm(self, name)
+
+    def disks(self) -> dict[str, str]:
+        """The digests of all disks by name."""
+        return self.provider.disks(self)
+
+    def digests(self, name: str = VM) -> Digests:
+        """The digests of a VM's disks by device."""
+        known = self.disks()
+        return {device: known.get(disk, "") for device, disk in self.on_vm(name).items()}
 
     def canonical(self) -> dict[str, Any]:
         """Everything, in a form that is the same after runs that did the same."""
@@ -142,17 +157,26 @@ class Cloud:
     def requests(self, since: int = 0, run: str | None = None) -> list[dict[str, Any]]:
         """The log, of all runs or of one."""
         log = self.clouds.call(lambda: self.service.log.show(None, since))
-        return log if run is None else [entry for entry in log if entry["token"] == run]
+        return [self.provider.entry(entry) for entry in log if run in (None, entry["token"])]
+
+    def accepted(self, since: int = 0, run: str | None = None) -> list[Hit]:
+        """The requests that changed something, or may have."""
+        return accepted(self.requests(since, run))
 
     def mark(self) -> int:
         """The number of the newest request."""
         return max((entry["n"] for entry in self.requests()), default=0)
 
+    def is_busy(self, within_s: float) -> bool:
+        """Whether something that it was asked for will end so soon."""
+        return self.do(lambda account: self.provider.is_busy(account, within_s))
+
     # -- What goes wrong
 
-    def add_fault(self, **rule: Any) -> None:
-        """Add a rule; see tests/simulator/faults.py."""
-        self.clouds.call(lambda: self.service.faults.add(rule))
+    def add_fault(self, hit: Hit | None = None, **rule: Any) -> None:
+        """Add a rule, for one request or for those that it names itself; see tests/simulator/faults.py."""
+        narrow = {**self.provider.narrow(hit), "nth": hit.nth} if hit else {}
+        self.clouds.call(lambda: self.service.faults.add({**rule, **narrow}))
 
     def faults(self) -> list[dict[str, Any]]:
         """The rules with `seen` and `fired`."""
@@ -161,11 +185,9 @@ class Cloud:
     def clear_faults(self) -> None:
         """Remove the rules, and let end what never ends."""
 
-        def clear(project: Project) -> None:
+        def clear(account: Any) -> None:
             self.service.faults.clear(None)
-            for operation in list(project.running_operations()):
-                if operation.ends_s == operations.NEVER:
-                    operations.finish(operation)
+            self.provider.end(account)
 
         self.do(clear)
 
@@ -175,21 +197,11 @@ class Cloud:
 
     def settings(self, **values: Any) -> None:
         """Change settings."""
-        self.clouds.call(lambda: self._provider.settings.update(values))
+        self.clouds.call(lambda: self.simulator.settings.update(values))
 
 
-def _copied(project: Project, world: Any) -> Project:
-    """A copy in another world. What its operations did is kept, but not the operations."""
-    project.world.agenda.run_due()
-    kept: Mapping[str, Any] = {"operations": project.operations, "requests": project.requests, "watches": project.watches}
-    project.operations, project.requests, project.watches = {}, {}, []
-    try:
-        copied: Project = copy.deepcopy(project, {id(project.world): world})
-    finally:
-        for name, value in kept.items():
-            setattr(project, name, value)
-    highest = max(int(item.id) for item in copied.everything())
-    # Ids must go on, and be as many digits long as before.
-    world._ids = itertools.count(highest + 7919, 7919)
-    world._addresses = itertools.count(1000)
-    return copied
+def settle(cloud: Cloud) -> None:
+    """Wait until the simulator has done what it was asked, but for what never ends."""
+    deadline = time.monotonic() + SETTLED_S
+    while time.monotonic() < deadline and cloud.is_busy(SETTLED_S):
+        time.sleep(0.05)
