@@ -172,10 +172,19 @@ class AlibabaPoints:
         if machine is not None and there is None:
             has = ", ".join(one.device for one in machine.attached) or "none"
             raise Conflict(f'snapshots: VM "{vm}" has no disk attached as {device}. Its devices are {has}. Nothing was changed.')
-        uids = {str(wire["DiskId"]) for wire in machine.own.disks} if machine else set()
-        if not (point.source_uid in uids or point.marks.get(marks.VM) == vm or task["force"]):
+        mine: Wire = {}
+        others: set[str] = set()
+        for wire in machine.own.disks if machine and there else ():
+            if there and there.disk in (wire["DiskId"], wire.get("DiskName")):
+                mine = wire
+            else:
+                others.add(str(wire["DiskId"]))
+        # What a restore has made of it already is asked for again by whoever runs that task twice.
+        of_disk = bool(mine) and (point.source_uid == mine["DiskId"] or point.ref == mine.get("SourceSnapshotId"))
+        of_backup = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE, device) == device and point.source_uid not in others
+        if not (of_disk or of_backup or task["force"]):
             raise Conflict(
-                f'snapshot {point.name} is of disk {point.source_uid}, which VM "{vm}" does not have. Nothing was changed.'
+                f'snapshot {point.name} is of disk {point.source_uid}, which is not the one that VM "{vm}" has as {device}. Nothing was changed.'
                 " Set force if it is the right one all the same."
             )
 

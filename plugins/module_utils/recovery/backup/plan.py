@@ -226,7 +226,9 @@ class BackupPlanner:
             tags,
             fingerprint(manifest) if manifest else "",
         )
-        return backup_record(case.provider, backup, manifest, case.provider.manifests.STORED_IN if apart else "description", retired=bool(case.task["retire_source"]))
+        return backup_record(
+            case.provider, backup, manifest, case.provider.manifests.STORED_IN if apart else "description", retired=bool(case.task["retire_source"])
+        )
 
     def _seen(self, members: Members, retired: bool) -> Record | None:
         """The backup as its recovery points, each read by itself, show it: a list may lag behind what was just made."""
