@@ -33,8 +33,8 @@ options:
     aliases: [instance]
   vm_names:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), several VMs of the zone or, on Alibaba Cloud, of the region. Each is treated as by a task of its own, up to O(max_parallel) at once. If one
-        fails, the others are still done; the task then fails, and lists what failed and why.
+      - (gce, alibaba_ecs) On O(operation=CREATE), several VMs of the zone or, on Alibaba Cloud, of the region. Each is treated as by a task of
+        its own, up to O(max_parallel) at once. If one fails, the others are still done; the task then fails, and lists what failed and why.
     type: list
     elements: str
   vm_filter:
@@ -63,8 +63,8 @@ options:
     default: false
   lock_ttl:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after its last
-        renewal, V(5) to V(3600).
+      - (gce, alibaba_ecs) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after
+        its last renewal, V(5) to V(3600).
       - A run renews its lock every third of that time. A lock that is not renewed for that long counts as abandoned, and the same task may
         then take it over. All tasks on a VM should have the same value.
     type: int

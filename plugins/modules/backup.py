@@ -305,7 +305,8 @@ notes:
   - (gce, alibaba_ecs) O(operation=INSPECT_ONE) with O(vm_name) alone returns the newest backup of the VM.
   - (gce, alibaba_ecs) O(wait=false) is refused where it would leave a VM stopped.
   - (gce, alibaba_ecs) A VM is refused while a restore holds it. A half-restored VM must not become a backup.
-  - (gce, alibaba_ecs) O(operation=DELETE) is refused while a restore holds the VM or has deleted it for now, or while an unfinished restore of another VM reads the backup.
+  - (gce, alibaba_ecs) O(operation=DELETE) is refused while a restore holds the VM or has deleted it for now, or while an unfinished restore of
+    another VM reads the backup.
 seealso:
   - module: multicloud.recovery.restore
   - module: multicloud.recovery.snapshot
@@ -623,7 +624,8 @@ backup:
       sample: snapshot
     consistency:
       description:
-        - What was reached, V(crash), V(stopped) or V(application). (alibaba_ecs) Never V(application). A VM that was not running gives V(stopped), whatever was asked for.
+        - What was reached, V(crash), V(stopped) or V(application). (alibaba_ecs) Never V(application). A VM that was not running gives
+          V(stopped), whatever was asked for.
       returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: crash
