@@ -33,8 +33,8 @@ options:
     aliases: [instance]
   vm_names:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), several VMs of the zone or, on Alibaba Cloud, of the region. Each is treated as by a task of
-        its own, up to O(max_parallel) at once. If one fails, the others are still done; the task then fails, and lists what failed and why.
+      - (gce, alibaba_ecs) On O(operation=CREATE), several VMs of the zone or, on Alibaba Cloud, of the region. Each is treated as by a task of its
+        own, up to O(max_parallel) at once. If one fails, the others are still done; the task then fails, and lists what failed and why.
     type: list
     elements: str
   vm_filter:

@@ -624,8 +624,8 @@ backup:
       sample: snapshot
     consistency:
       description:
-        - What was reached, V(crash), V(stopped) or V(application). (alibaba_ecs) Never V(application). A VM that was not running gives
-          V(stopped), whatever was asked for.
+        - What was reached, V(crash), V(stopped) or V(application). (alibaba_ecs) Never V(application). A VM that was not running gives V(stopped),
+          whatever was asked for.
       returned: with O(provider=gce) or O(provider=alibaba_ecs)
       type: str
       sample: crash

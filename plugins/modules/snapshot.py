@@ -136,8 +136,8 @@ options:
     default: false
   include_scheduled:
     description:
-      - (gce, alibaba_ecs) Whether O(operation=DELETE) takes snapshots that a schedule, or an automatic snapshot policy, made, too. Without it
-        they are left to the schedule, and one that is named makes the task fail.
+      - (gce, alibaba_ecs) Whether O(operation=DELETE) takes snapshots that a schedule, or an automatic snapshot policy, made, too. Without it they
+        are left to the schedule, and one that is named makes the task fail.
     type: bool
     default: false
   copy_to_regions:

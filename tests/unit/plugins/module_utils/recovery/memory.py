@@ -320,7 +320,7 @@ class MemoryPoints:
     """The recovery points of the machines of one place; the points themselves are in no place."""
 
     STATUSES: ClassVar[Collection[str]] = ("WAITING", "COPYING", "COMPLETE", "LEAVING")
-    WHOLE: ClassVar[Collection[str]] = ()
+    WHOLE: ClassVar[Collection[str]] = (MACHINE_IMAGE,)
 
     def __init__(self, process: Process, place: str) -> None:
         self._process, self._cloud, self._place = process, process.cloud, place

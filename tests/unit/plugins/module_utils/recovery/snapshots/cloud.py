@@ -188,6 +188,8 @@ class MemorySnapshots:
     WORDS: ClassVar[Words] = Words("snapshot", "The cloud", labelled_last=True)
     STATUSES: ClassVar[tuple[str, ...]] = tuple(STATUSES)
     LONGEST_NAME: ClassVar[int] = 30
+    UNIQUE_NAMES: ClassVar[bool] = True
+    NATIVE_EXPIRY: ClassVar[bool] = False
 
     def __init__(self, cloud: Cloud, task: Task) -> None:
         self._cloud, self._task, self.marks = cloud, task, MemoryMarks(cloud)
@@ -264,6 +266,18 @@ class MemorySnapshots:
         cloud, name = self._cloud, point.name
         return Change(f"deleting {name}", point.ref, lambda: cloud.request("delete", name, lambda: cloud.leave(name)), takes_away=True)
 
+    def held_back(self, point: RecoveryPoint) -> str:
+        return ""
+
+    def updates(self, point: RecoveryPoint) -> Mapping[str, str]:
+        return {}
+
+    def updated(self, point: RecoveryPoint) -> RecoveryPoint:
+        return point
+
+    def copies(self, look: Callable[[], RecoveryPoint | None]) -> tuple[()]:
+        return ()
+
     def is_taken(self, error: Conflict) -> bool:
         return error.code == "taken"
 
@@ -277,6 +291,8 @@ class Restoring:
     def __init__(self, cloud: Cloud, place: str = "") -> None:
         self._cloud, self.place = cloud, place
         self.disks = self.machines = self
+        # No disk of it can go back.
+        self.resets = None
 
     def at(self, place: str) -> Restoring:
         return Restoring(self._cloud, place)
