@@ -145,11 +145,20 @@ class AlibabaPoints:
         return self._of_image(task) if task["source_image"] or task["image_family"] else None
 
     def _of_snapshots(self, task: Task, vm: str, machine: Machine | None) -> Named:
-        uids = {str(wire["DiskId"]) for wire in machine.own.disks} if machine else set()
-
-        def stranger(point: RecoveryPoint, _there: Attachment | None) -> str:
-            ours = point.source_uid in uids or point.marks.get(marks.VM) == vm
-            return "" if ours else f'disk {point.source_uid}, which VM "{vm}" does not have'
+        def stranger(point: RecoveryPoint, there: Attachment | None) -> str:
+            mine: Wire = {}
+            others: set[str] = set()
+            for wire in machine.own.disks if machine and there else ():
+                if there and there.disk in (wire["DiskId"], wire.get("DiskName")):
+                    mine = wire
+                else:
+                    others.add(str(wire["DiskId"]))
+            # What a restore has made of it already is asked for again by whoever runs that task twice.
+            of_disk = bool(mine) and (point.source_uid == mine["DiskId"] or point.ref == mine.get("SourceSnapshotId"))
+            marked = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE, point.device) == point.device
+            if of_disk or (marked and point.source_uid not in others):
+                return ""
+            return f'disk {point.source_uid}, which is not the one that VM "{vm}" has as {point.device}'
 
         points = given_snapshots(task, vm, machine, self.snapshot, ready="accomplished", stranger=stranger)
         return Named("-".join(str(word) for word in task["snapshots"].values()), points)

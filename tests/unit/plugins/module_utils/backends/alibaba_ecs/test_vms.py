@@ -213,7 +213,7 @@ def test_giving_a_roll_back_up_deletes_its_safety_points_and_leaves_the_disks(be
 def test_snapshot_of_another_disk_cannot_be_gone_back_to(bench: AlibabaBench) -> None:
     saved(bench)
     points = snapshots_of(bench)
-    ran = bench.restore(name="x1", snapshots={"/dev/xvdb": points["/dev/xvdc"]})
+    ran = bench.restore(name="x1", snapshots={"/dev/xvdb": points["/dev/xvdc"]}, force=True)
     assert "a disk goes back only to snapshots of itself" in bench.refused(ran, "Conflict")
 
 
