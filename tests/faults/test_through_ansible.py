@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,10 +46,10 @@ SAMPLED = {"SAMPLE": 2, "KILLED": 1}
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The cases for this run."""
-    names, cases, most = ("provider", "title", "end"), KILLED, SAMPLED["KILLED"]
-    if "fault" in metafunc.fixturenames:
-        names, cases, most = (*names, "nth", "fault"), SAMPLE, SAMPLED["SAMPLE"]
-    chosen = cases if metafunc.config.getoption("full_matrix") else cases[:most]
+    hit = "fault" in metafunc.fixturenames
+    names = ["provider", "title", "end", *(["nth", "fault"] if hit else [])]
+    cases: Sequence[tuple[object, ...]] = SAMPLE if hit else KILLED
+    chosen = cases if metafunc.config.getoption("full_matrix") else cases[: SAMPLED["SAMPLE" if hit else "KILLED"]]
     metafunc.parametrize(names, chosen, ids=["-".join(map(str, case)).replace(" ", "_") for case in chosen])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 # What was asked for under a step's name; a step that is said not to have been started has sent nothing of it.
 REQUESTS = {"stop VM": ("", "StopInstance"), "reset disks": ("", "ResetDisk"), "detach old disks": ("", "DetachDisk"), "insert VM": ("", "RunInstances")}
 # What a VM that is restored and running may still lack: its next run writes the tags, and releases the lock.
-BOOKKEEPING = re.compile(r"carries the lock|tags\.mcr-|tags is|is left|commands")
+BOOKKEEPING = re.compile(r"carries the lock|tags\.mcr-|tags is|the tags of|is left|commands")
 _POINTS = ("snapshots", "snapshot_groups", "images")
 
 

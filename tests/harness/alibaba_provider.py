@@ -34,13 +34,14 @@ class AlibabaProvider:
     NAME, TITLE, ACCOUNT = "alibaba_ecs", "Alibaba Cloud ECS", "recovery"
     SPEED, LOCK_TTL_S, AT_ONCE = alibaba_kinds.SPEED, alibaba_tasks.LOCK_TTL_S, 8
     SETTINGS: Mapping[str, Any] = {"operation_s": 0.02}
-    LIMITS: Mapping[str, Any] = {"wait_interval": 1, "wait_timeout": 2400, "undo_timeout": 480, "request_timeout": REQUEST_TIMEOUT_S, "retries": 3}
+    LIMITS: Mapping[str, Any] = {"wait_interval": 1, "wait_timeout": 2400, "undo_timeout": 480, "request_timeout": REQUEST_TIMEOUT_S, "retries": 5}
     KINDS = alibaba_kinds.KINDS
     ROUTES: Sequence[Route] = ROUTES
     TASKS: Mapping[str, Any] = {task.title: task for task in alibaba_tasks.TASKS}
     VARIANTS: Mapping[str, Mapping[str, Any]] = alibaba_kinds.VARIANTS
     REQUESTS: Mapping[str, tuple[str, str]] = REQUESTS
     STRATEGIES: Sequence[str] = ("rollback", "rollback", "replace")
+    ONE_WAY: Sequence[str] = ("replace",)
     REQUESTS_OF: Mapping[str, int] = {"backup": 60, "restore": 250, "rollback": 250, "delete restore": 80, "delete backup": 30}
     CHAINS, SAMPLED = 4, 8
     PAUSES: Mapping[str, int] = {"the same task": 1, "rollback_of": 1, "held": 0}

@@ -41,8 +41,12 @@ def write(cloud: Cloud, text: str) -> None:
 
 
 def vm_of(cloud: Cloud, name: str = VM) -> Item | None:
-    """The instance of that name which has not made way for another one."""
-    return next((one for one in cloud.all("instances") if one["InstanceName"] == name and ASIDE not in one["tags"]), None)
+    """The instance of that name which has not made way for another one, with its private `address`."""
+    found = next((one for one in cloud.all("instances") if one["InstanceName"] == name and ASIDE not in one["tags"]), None)
+    if found:
+        interfaces = [one for one in cloud.all("interfaces") if one.get("InstanceId") == found["id"] and one["Type"] == "Primary"]
+        found["address"] = [one["PrivateIpAddress"] for one in interfaces]
+    return found
 
 
 def disks_of(cloud: Cloud, instance: str) -> list[Item]:
@@ -153,14 +157,10 @@ def vm_problems(cloud: Cloud, before: Before, wanted: Digests, name: str = VM, s
             problems.append(f"{key} of {name} is {vm.get(key)}, not {before.vm.get(key)}")
     if {key: value for key, value in vm["tags"].items() if not key.startswith("mcr-")} != {"env": "prod"}:
         problems.append(f"the tags of {name} are {vm['tags']}")
-    if not own_address and _address(vm) != _address(before.vm):
-        problems.append(f"the address of {name} is {_address(vm)}, not {_address(before.vm)}")
+    if not own_address and vm["address"] != before.vm["address"]:
+        problems.append(f"the address of {name} is {vm['address']}, not {before.vm['address']}")
     kept = [disk["Device"] for disk in disks_of(cloud, vm["id"]) if not disk["DeleteWithInstance"]]
     return problems + [f"{device} of {name} would not go with it" for device in kept]
-
-
-def _address(vm: Mapping[str, Any]) -> Any:
-    return vm["VpcAttributes"].get("PrivateIpAddress")
 
 
 def _nothing_temporary(cloud: Cloud) -> list[str]:

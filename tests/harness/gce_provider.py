@@ -38,8 +38,8 @@ class GceProvider:
     TASKS: Mapping[str, Any] = {task.title: task for task in gce_tasks.TASKS}
     VARIANTS: Mapping[str, Mapping[str, Any]] = {}
     REQUESTS: Mapping[str, tuple[str, str]] = REQUESTS
-    # How chains restore, and how many requests a task has about; a kill at a later one comes too late.
     STRATEGIES: Sequence[str] = ("in_place", "in_place", "replace")
+    ONE_WAY: Sequence[str] = ()
     REQUESTS_OF: Mapping[str, int] = {"backup": 25, "restore": 75, "rollback": 75, "delete restore": 15, "delete backup": 15}
     # How many chains the sample has, which pauses of each route, how many of the kinds of faults a route has in it, and of the meetings.
     CHAINS, SAMPLED = 8, 1

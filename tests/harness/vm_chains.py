@@ -52,6 +52,15 @@ class Model:
     on: Disks
     backups: dict[str, dict[str, str]] = field(default_factory=dict)
     kept: dict[str, Disks] = field(default_factory=dict)
+    # Restores that cannot be gone back from, as the provider cannot, but whose disks are kept all the same.
+    final: set[str] = field(default_factory=set)
+    # Backups of the very disks that the VM has, as those that it has no others of.
+    own: set[str] = field(default_factory=set)
+
+    @property
+    def ways_back(self) -> list[str]:
+        """The restores that can be gone back from."""
+        return [name for name in self.kept if name not in self.final]
 
     def problems(self, cloud: Cloud) -> Iterator[str]:
         """What is not as promised."""
@@ -121,7 +130,7 @@ class Chain:
 
     def _drawn(self, model: Model) -> Step:
         self._count += 1
-        weights = {"backup": 2.0, "restore": 4.0 * bool(model.backups), "rollback": 4.0 * bool(model.kept), "delete restore": 1.5 * bool(model.kept)}
+        weights = {"backup": 2.0, "restore": 4.0 * bool(model.backups), "rollback": 4.0 * bool(model.ways_back), "delete restore": 1.5 * bool(model.kept)}
         weights["delete backup"] = 1.0 * (len(model.backups) > 1)
         kind = self._draw.choices(list(weights), list(weights.values()))[0]
         create: dict[str, Any] = {"operation": "CREATE", "vm_name": VM, "lock_ttl": self._provider.LOCK_TTL_S}
@@ -129,11 +138,13 @@ class Chain:
             return Step(kind, "backup", {**create, "snapshot_datetime": f"202601{self._count:02}-000000"}, f"202601{self._count:02}-000000")
         if kind == "restore":
             moment, strategy = self._draw.choice(list(model.backups)), self._draw.choice(self._provider.STRATEGIES)
+            if self._provider.ONE_WAY and moment not in model.own:
+                strategy = self._provider.ONE_WAY[0]
             return Step(kind, "restore", {**create, "snapshot_datetime": moment, "strategy": strategy, "name": f"r{self._count}"}, moment)
         if kind == "delete backup":
             moment = self._draw.choice(list(model.backups))
             return Step(kind, "backup", {"operation": "DELETE", "name": f"{VM}-{moment}"}, moment)
-        name = self._draw.choice(list(model.kept))
+        name = self._draw.choice(model.ways_back if kind == "rollback" else list(model.kept))
         if kind == "rollback":
             return Step(kind, "restore", {**create, "rollback_of": name, "name": f"b{self._count}"}, name)
         return Step(kind, "restore", {"operation": "DELETE", "vm_name": VM, "name": name}, name)
@@ -191,13 +202,18 @@ class Chain:
             yield f"it fails ({result.kind or result.stderr[-200:]}): {result.message[:300]}"
         else:
             _promise(cloud, model, step)
+            if step.kind == "restore" and step.options["strategy"] in self._provider.ONE_WAY:
+                model.final.update(model.kept)
+                model.own.clear()
+            if step.kind == "backup":
+                model.own.add(step.about)
         yield from model.problems(cloud)
 
     def _reach(self, cloud: Cloud, model: Model) -> None:
         """One of the kept states, drawn by chance, can be gone back to, if need be by the way that messages name."""
-        if not model.kept:
+        if not model.ways_back:
             return
-        goal = self._draw.choice(list(model.kept))
+        goal = self._draw.choice(model.ways_back)
         wanted = model.kept[goal]
         way = [goal]
         for _attempt in range(2 * len(model.kept) + 1):
@@ -213,7 +229,7 @@ class Chain:
                     break
             if not way:
                 break
-        if {device: disk.name for device, disk in disks_on(cloud).items()} != {device: disk.name for device, disk in wanted.items()}:
+        if disks_on(cloud) != wanted:
             self.cell.wrong.append(f"what {goal} keeps cannot be gone back to: {result.message[:200]}")
 
 

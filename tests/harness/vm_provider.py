@@ -84,8 +84,9 @@ class VmProvider(Protocol):
     VARIANTS: Mapping[str, Mapping[str, Any]]
     # Step to the request that is sent for it.
     REQUESTS: Mapping[str, tuple[str, str]]
-    # How chains restore, and how many requests a task has about; a kill at a later one comes too late.
+    # How chains restore, what there is no way back from, and how many requests a task has about; a kill at a later one comes too late.
     STRATEGIES: Sequence[str]
+    ONE_WAY: Sequence[str]
     REQUESTS_OF: Mapping[str, int]
     # How many chains the sample has, how many pauses of a route by the way; one of so many kinds of faults a route has in it, and one of so many meetings.
     CHAINS: int

@@ -43,6 +43,7 @@ class Watch:
     existing: dict[str, str]
     given_up: set[str]
     with_lock: bool
+    name: str = ""
     _told: set[tuple[str, str]] = field(default_factory=set)
     _held: bool = False
     _keys: set[str] = field(default_factory=set)
@@ -58,7 +59,9 @@ class Watch:
             pair.data for pair in self.account.all("key_pairs") if pair.data["KeyPairName"].startswith(LOCKS) and self.instance in pair.data["KeyPairName"]
         ]
         self._held, self._keys = bool(marked or pairs), {pair["KeyPairFingerPrint"] for pair in pairs}
-        held = {key for item in marked for key, value in marks_of(item).items() if key.startswith(OWN_LOCK) and not value.startswith(CANDIDATE)}
+        # As long as there is an instance, its tags count; those of disks are for the time without one.
+        telling = [item for item in marked if item.kind == "instances"] or marked
+        held = {key for item in telling for key, value in marks_of(item).items() if key.startswith(OWN_LOCK) and not value.startswith(CANDIDATE)}
         self._holders = {self._owners.get(key, "") for key in held if not key.startswith(RELEASED)}
 
     def accepted(self, action: str, targets: list[str], user: str, params: Mapping[str, str]) -> None:
@@ -103,9 +106,8 @@ class Watch:
     def _items(self) -> list[Item]:
         # Another instance may have taken the place of the one under watch, and carries the lock then.
         instance = self.account.find("instances", self.instance)
-        name = instance.data["InstanceName"] if instance else ""
         found = [self.account.find("disks", identity) for identity in self.disks]
-        others = [item for item in self.account.all("instances") if item is not instance and item.data["InstanceName"] == name]
+        others = [item for item in self.account.all("instances") if item is not instance and item.data["InstanceName"] == self.name]
         return [item for item in [instance, *found, *others] if item is not None]
 
     def _tell(self, kind: str, message: str, key: str) -> None:
@@ -131,6 +133,7 @@ def watch(account: Account, body: Mapping[str, Any]) -> Watch:
         {item.id: kind for kind in KEPT for item in account.all(kind)},
         set(body.get("given_up", [])),
         bool(body.get("lock", True)),
+        there.data["InstanceName"] if (there := account.find("instances", instance)) else "",
     )
     account.watches.append(made)
     return made

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ...clients.alibaba_ecs.answers import is_in_use
+from ...clients.alibaba_ecs.answers import is_already, is_in_use
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.errors import Conflict, NotFound, ProviderFailure, RecoveryError
 from ...core.steps import at_once
@@ -231,7 +232,9 @@ class AlibabaDisks:
             seen.extend([disk] if disk else [])
             if disk and disk.failed:
                 raise ProviderFailure(f"{what} failed: it is {disk.status}. Run the task again.")
-            return disk is not None and disk.ready
+            # Tags may be read later than what carries them; without them it would be taken for somebody else's.
+            shown = disk is not None and (planned.marks.keys() <= disk.marks.keys() or patience.remaining_s <= 0)
+            return disk is not None and disk.ready and shown
 
         return Polled(self._client.waiter, ended, what)
 
@@ -251,7 +254,9 @@ class AlibabaDisks:
         if aside:
             self._free(disk, wire, aside)
         if self._by_id(own.id):
-            self._client.change(f"delete disk {disk.name}", "DeleteDisk", {"DiskId": own.id}, repeatable=True)
+            with suppress(NotFound):
+                # It was there a moment ago: this is the second answer to a request of which the first one was lost.
+                self._client.change(f"delete disk {disk.name}", "DeleteDisk", {"DiskId": own.id}, repeatable=True)
         image = image_named(self._client, disk.name) if disk.ref != own.id else None
         if image:
             self._delete_image(str(image["ImageId"]), disk.name).wait()
@@ -264,7 +269,9 @@ class AlibabaDisks:
             if others:
                 named = ", ".join(str(one["DiskId"]) for one in others)
                 raise Conflict(f"could not delete disk {disk.name}: instance {instance}, which it belongs to, has other disks: {named}. Detach them first.")
-            self._client.change(f"delete instance {instance}", "DeleteInstance", {"InstanceId": instance, "Force": True}, repeatable=True)
+            with suppress(NotFound):
+                # As below: the answer to an earlier request may have been lost.
+                self._client.change(f"delete instance {instance}", "DeleteInstance", {"InstanceId": instance, "Force": True}, repeatable=True)
         elif self._machine_is_there(instance):
             try:
                 params = {"InstanceId": instance, "DiskId": wire["DiskId"], "DeleteWithInstance": False}
@@ -272,9 +279,9 @@ class AlibabaDisks:
             except NotFound:
                 # The machine has gone meanwhile, whatever a list still shows.
                 pass
-            except Conflict:
-                # It may be going in this moment.
-                if self._machine_is_there(instance):
+            except Conflict as error:
+                # It may be going in this moment, or an earlier request of which no answer came has done it.
+                if self._machine_is_there(instance) and not is_already(error):
                     raise
         free = Polled(self._client.waiter, lambda: not (self._by_id(str(wire["DiskId"])) or {}).get("InstanceId"), f"detaching disk {disk.name}")
         free.wait()

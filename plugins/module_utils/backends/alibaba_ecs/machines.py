@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
@@ -15,13 +15,14 @@ from ...clients.alibaba_ecs.answers import is_already
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
 from ...core.steps import at_once
+from ...core.waiter import Waiter
 from ...recovery import marks as mark
 from ...recovery.gate import LAG_S
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Attachment, Document, Machine, Power, Ref
 from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
-from .making_way import ASIDE, MakingWay
+from .making_way import ASIDE, GOES, MakingWay
 from .named_images import image_named
 from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
 
@@ -103,7 +104,7 @@ class AlibabaMachines:
         named = [(disk, disk.uid if not device or device in told_ones and not told else device, wire) for disk, device, told, wire in found]
         order = sorted(named, key=lambda one: (one[2].get("Type") != "system", one[1]))
         return tuple(
-            Attachment(device, disk.ref, wire.get("Type") == "system", number, {"delete_with_instance": bool(wire.get("DeleteWithInstance"))})
+            Attachment(device, disk.ref, wire.get("Type") == "system", number, {"delete_with_instance": _goes(wire) or GOES in disk.marks})
             for number, (disk, device, wire) in enumerate(order)
         )
 
@@ -213,13 +214,32 @@ class AlibabaMachines:
                 return self._way.come_back(name, aside, request, marks)
             if self._named(name):
                 raise Conflict(f"could not build instance {name}: there is one of that name.")
-            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(prefixed({**self._of_disks(request), **marks}))}
+            tags = prefixed({**self._of_disks(request), **marks})
+            body = {**request["run"], "ImageId": self._image_of(request["boot"]), "Tag": wire_tags(tags)}
             answer = self._client.change(f"build instance {name}", "RunInstances", body, token=token())
             made = str((answer.get("InstanceIdSets") or {}).get("InstanceIdSet", [""])[0])
             self._refs[made] = self.ref(name)
-            return Polled(self._client.waiter, lambda: (self._by_id(made) or {}).get("Status") == "Running", f"building VM {name}")
+            stays = not request["release"].get(request["boot"], True)
+            return Polled(self._client.waiter, partial(self._is_built, made, tags, self._client.waiter.shorter(LAG_S), stays), f"building VM {name}")
 
         return change(f"building VM {name}", self.ref(name), send, takes_away=True)
+
+    def _is_built(self, made: str, tags: Mapping[str, str], patience: Waiter, stays: bool) -> bool:
+        """Whether it runs, and it and its disks show the tags that they were made with: without them they are taken for somebody else's.
+
+        Its system disk goes with it, unless it ``stays``: that cannot be said in the request that makes it.
+        """
+        wire = self._by_id(made) or {}
+        if wire.get("Status") != "Running":
+            return False
+        disks = list(self._client.listed("disks", "DescribeDisks", ("Disks", "Disk"), {"InstanceId": made}))
+        names = {name for name in tags if not name.startswith(mark.PREFIX + mark.LOCK)}
+        for one in disks if stays else ():
+            if one.get("Type") == "system" and one.get("DeleteWithInstance"):
+                params = {"DiskId": one["DiskId"], "DeleteWithInstance": False}
+                self._client.change(f"keep disk {one['DiskId']} when instance {made} goes", "ModifyDiskAttribute", params, repeatable=True)
+        shown = disks and all(names <= tags_of(one).keys() for one in (wire, *disks))
+        return bool(shown) or patience.remaining_s <= 0
 
     def _image_of(self, boot: Ref) -> str:
         """The image that the system disk is made from. Raises NotFound."""
@@ -265,7 +285,7 @@ class AlibabaMachines:
             if disk is None:
                 raise NotFound(f"{what}: the disk does not exist.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": bool(attachment.kept.get("delete_with_instance", True))}
-            self._client.change(f"attach disk {attachment.disk}", "AttachDisk", params, repeatable=True)
+            self._unless_so(partial(self._is_on, machine.uid, disk.uid, True), f"attach disk {attachment.disk}", "AttachDisk", params)
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=True), what)
 
         return change(what, machine.ref, send, needs=Power.OFF)
@@ -278,10 +298,24 @@ class AlibabaMachines:
             if disk is None or not self._has(machine.uid, disk.uid, on=True):
                 raise NotFound(f"{what}: it is not attached.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": False}
-            self._client.change(f"detach disk {attachment.disk}", "DetachDisk", params, repeatable=True)
+            self._unless_so(partial(self._is_on, machine.uid, disk.uid, False), f"detach disk {attachment.disk}", "DetachDisk", params)
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=False), what)
 
         return change(what, machine.ref, send, takes_away=True, needs=Power.OFF)
+
+    def _unless_so(self, is_so: Callable[[], bool], what: str, action: str, params: Wire) -> None:
+        """Send a change; when it is refused, because an earlier answer to it was lost, it counts if what it asks for is so, or is under way."""
+        try:
+            self._client.change(what, action, params, repeatable=True)
+        except (Conflict, NotFound):
+            if not is_so():
+                raise
+
+    def _is_on(self, instance: str, disk: str, on: bool) -> bool:
+        wire = next(iter(self._client.listed(f"disk {disk}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk])})), {})
+        if wire.get("Status") in ("Attaching", "Detaching"):
+            return (wire["Status"] == "Attaching") is on
+        return bool(wire) and (wire.get("InstanceId") == instance) is on
 
     def _has(self, instance: str, disk: str, *, on: bool) -> bool:
         """Whether the disk is attached to the instance, or to nothing, and no change of that is under way."""
@@ -291,18 +325,24 @@ class AlibabaMachines:
     # --- deletion
 
     def outlive(self, machine: Machine) -> list[str]:
-        return [one.disk for one in machine.attached if not one.kept["delete_with_instance"]]
+        going = self._going(machine)
+        return [one.disk for one in machine.attached if one.disk not in going]
+
+    def _going(self, machine: Machine) -> set[Ref]:
+        """The disks that go with the instance as it is now, whatever is noted on them."""
+        return {self.disks.of(wire).ref for wire in machine.own.disks if _goes(wire)}
 
     def is_protected(self, machine: Machine) -> bool:
         return bool(machine.own.wire.get("DeletionProtection"))
 
     def securing(self, machine: Machine) -> list[Change]:
-        return [self._release(machine, one, on=False) for one in machine.attached if one.kept["delete_with_instance"]]
+        going = self._going(machine)
+        return [self._release(machine, one, on=False) for one in machine.attached if one.disk in going]
 
     def unsecuring(self, machine: Machine, attachments: Sequence[Attachment]) -> list[Change]:
-        there = {one.device: one for one in machine.attached}
+        there, going = {one.device: one for one in machine.attached}, self._going(machine)
         wanted = {one.device: bool(one.kept.get("delete_with_instance", True)) for one in attachments}
-        different = [there[device] for device, goes in wanted.items() if device in there and there[device].kept["delete_with_instance"] is not goes]
+        different = [there[device] for device, goes in wanted.items() if device in there and (there[device].disk in going) is not goes]
         return [self._release(machine, one, on=wanted[one.device]) for one in different]
 
     def _release(self, machine: Machine, attachment: Attachment, *, on: bool) -> Change:
@@ -312,7 +352,13 @@ class AlibabaMachines:
             disk = self.disks.get(attachment.disk)
             if disk is None:
                 raise NotFound(f"{what}: the disk does not exist.")
+            of: Wire = {"ResourceType": DISK, "ResourceId": [disk.uid]}
+            if not on:
+                # A run that is killed after this leaves a disk that does not tell any more how it was attached.
+                self._client.change(f"tag disk {disk.name}", "TagResources", {**of, "Tag": wire_tags(prefixed({GOES: mark.YES}))}, repeatable=True)
             self._client.change(what, "ModifyDiskAttribute", {"DiskId": disk.uid, "DeleteWithInstance": on}, repeatable=True)
+            if GOES in disk.marks and on:
+                self._client.change(f"remove tags of disk {disk.name}", "UntagResources", {**of, "TagKey": [mark.PREFIX + GOES]}, repeatable=True)
 
         return change(what, machine.ref, send, takes_away=True)
 
@@ -339,6 +385,10 @@ class AlibabaMachines:
         if not order.isdigit() or boot not in ("b", "d") or goes not in ("a", "k") or text.count("-") != 2:
             return None
         return Attachment(device, disk, _PACKED[boot], int(order), {"delete_with_instance": _PACKED[goes]})
+
+
+def _goes(wire: Wire) -> bool:
+    return bool(wire.get("DeleteWithInstance"))
 
 
 def _made_way(wire: Wire) -> bool:

@@ -16,14 +16,16 @@ from functools import partial
 from typing import Any
 
 from ...clients.alibaba_ecs.client import VPC, AlibabaClient, Wire
-from ...core.errors import Conflict, ProviderFailure
+from ...core.errors import Conflict, ProviderFailure, RecoveryError
 from ...recovery import marks as mark
 from ...recovery.lock.claim import without_lock
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Machine, Ref
 from ...recovery.provider import Work
-from .things import INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
+from .things import DISK, INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
 
+# On a disk: it goes with its instance, although a restore has seen to it that it does not for the time being.
+GOES = "goes"
 # The address that an instance had before it made way; it stands there until the instance has it again.
 PARKED = "parked"
 # On an instance that has made way, and nowhere else.
@@ -60,16 +62,24 @@ class MakingWay:
         taken: list[str] = []
         for address in self._candidates(vswitch):
             try:
-                params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
-                self.client.change(f"take the private address off instance {instance}", "ModifyInstanceVpcAttribute", params, repeatable=True)
+                self._move(instance, vswitch, address, f"take the private address off instance {instance}")
             except Conflict as error:
                 if not (error.code or "").startswith(("InvalidPrivateIpAddress", "InvalidParameter.PrivateIp", "InvalidIPAddress")):
                     raise
                 taken.append(address)
                 continue
-            self._until_at(instance, address)
             return
         raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _move(self, instance: str, vswitch: str, address: str, what: str) -> None:
+        """Change the private address. The service allows that once for each start, so that a repeated request is refused after a lost answer."""
+        try:
+            params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
+            self.client.change(what, "ModifyInstanceVpcAttribute", params, repeatable=True)
+        except RecoveryError:
+            if private_address(self._wire(instance)) != address:
+                raise
+        self._until_at(instance, address)
 
     def _until_at(self, instance: str, address: str) -> None:
         Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
@@ -118,9 +128,8 @@ class MakingWay:
         if address and private_address(self._wire(instance)) != address:
             self._power(instance, "StartInstance")
             self._power(instance, "StopInstance")
-            params = {"InstanceId": instance, "VSwitchId": (wire.get("VpcAttributes") or {}).get("VSwitchId"), "PrivateIpAddress": address}
-            self.client.change(f"give instance {name} its private address back", "ModifyInstanceVpcAttribute", params, repeatable=True)
-            self._until_at(instance, address)
+            vswitch = str((wire.get("VpcAttributes") or {}).get("VSwitchId") or "")
+            self._move(instance, vswitch, address, f"give instance {name} its private address back")
         self._tag(instance, dict(marks))
         self._set_release(instance, request["release"])
         self._power(instance, "StartInstance")
@@ -134,6 +143,9 @@ class MakingWay:
             if goes is not None and goes is not one.get("DeleteWithInstance"):
                 params = {"DiskId": one["DiskId"], "DeleteWithInstance": goes}
                 self.client.change(f"change disk {one['DiskId']}", "ModifyDiskAttribute", params, repeatable=True)
+            if mark.PREFIX + GOES in tags_of(one):
+                of = {"ResourceType": DISK, "ResourceId": [one["DiskId"]], "TagKey": [mark.PREFIX + GOES]}
+                self.client.change(f"remove tags of disk {one['DiskId']}", "UntagResources", of, repeatable=True)
 
     def _power(self, instance: str, action: str) -> None:
         """Start or stop the instance unless it is so already, and see it."""

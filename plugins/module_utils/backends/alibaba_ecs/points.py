@@ -251,14 +251,19 @@ class AlibabaPoints:
     def find(self, planned: Planned) -> RecoveryPoint | None:
         if planned.device == WHOLE:
             wire = image_of_id(self._client, self.made[planned.name]) if planned.name in self.made else image_named(self._client, planned.name)
-            return image_point(self._client.region, wire) if wire else None
+            return self._as_made(planned, image_point(self._client.region, wire)) if wire else None
         made = self.made.get(planned.name)
         if made:
             wire = self._gathered.get(made)
-            return snapshot_point(self._client.region, wire) if wire else None
+            return self._as_made(planned, snapshot_point(self._client.region, wire)) if wire else None
         batch: Batch = planned.request["batch"]
         found = [point for point in batch.there() if point.name == planned.name and self.is_ours(point)]
         return min(found, key=lambda point: point.created_at or "9", default=None)
+
+    def _as_made(self, planned: Planned, point: RecoveryPoint) -> RecoveryPoint:
+        """The point with the marks that this run has made it with: tags may be read some time after what carries them."""
+        missing = planned.name in self.made and not planned.marks.keys() <= point.marks.keys()
+        return replace(point, marks={**planned.marks, **point.marks}) if missing else point
 
     def get(self, point: RecoveryPoint) -> RecoveryPoint | None:
         if point.kind == IMAGE:

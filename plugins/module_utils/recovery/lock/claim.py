@@ -105,6 +105,11 @@ def without_lock(found: Mapping[str, str]) -> dict[str, None]:
     return {key: None for key in (marks.LOCK, marks.LOCK_FOR, *found) if key in (marks.LOCK, marks.LOCK_FOR) or key.startswith(KEY)}
 
 
+def instead_of(found: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str | None]:
+    """The changes that put our lock on what carried that of an earlier run, whose own marks would be taken for a second holder's."""
+    return {**{key: None for key in found if key.startswith(KEY) and key not in own}, **own}
+
+
 def claim_marks(claim: Claim | None) -> dict[str, str | None]:
     """The marks that make a claim, or remove one. Whether the machine ran before is noted beside the lock too, so that it outlives the lock."""
     if claim is None:

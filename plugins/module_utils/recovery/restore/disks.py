@@ -14,7 +14,7 @@ from ...core.errors import Conflict, NotFound, NoWayBack, ProviderFailure, WaitT
 from ...core.plan import Progress, Step
 from .. import marks
 from ..gate import LAG_S
-from ..lock.claim import without_lock
+from ..lock.claim import instead_of, without_lock
 from ..model import Device, Disk, Identity, Ref
 from ..provider import Change, Work
 from ..target import Target
@@ -185,9 +185,13 @@ class RestoreDisks:
         wanted = {device.old: self._marks_of_old(device, was_on) for device in self.devices if device.old}
 
         def do() -> None:
-            lock = self._target.lock.marks() if with_lock else {}
+            if not with_lock:
+                self._mark_all(wanted)
+                return
             # Once the VM is gone the lock is read from them.
-            self._mark_all({ref: {**changes, **lock} for ref, changes in wanted.items()}, until_seen=with_lock)
+            lock, found = self._target.lock.marks(), dict(zip(wanted, self._target.found(wanted)))
+            there = {ref: disk.marks if (disk := found[ref]) else {} for ref in wanted}
+            self._mark_all({ref: {**changes, **instead_of(there[ref], lock)} for ref, changes in wanted.items()}, until_seen=True)
 
         def undo() -> None:
             # What was asked for and not waited for, because something else failed meanwhile, would mark them again.

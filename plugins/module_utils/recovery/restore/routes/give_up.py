@@ -14,7 +14,7 @@ from ....core.errors import Conflict
 from ....core.plan import Plan, Progress, Step
 from ... import marks
 from ...gate import Gate
-from ...lock.claim import without_lock
+from ...lock.claim import instead_of, without_lock
 from ...lock.lock import Lock
 from ...model import Disk, Identity, Machine, Moment, Power, Strategy
 from ...provider import Intent
@@ -128,8 +128,8 @@ class GiveUp:
         if there.uid != machine.uid:
             raise Conflict(f"{self.target} is another one than the restore made. It is not deleted.")
         claim = self.target.lock.marks()
-        refs = [disk.ref for disk in self.restore.new]
-        self.target.gate.mark_all([(partial(self.target.disk, ref), claim) for ref in refs], until_seen=True)
+        found = [disk for disk in self.target.found([disk.ref for disk in self.restore.new]) if disk]
+        self.target.gate.mark_all([(partial(self.target.disk, disk.ref), instead_of(disk.marks, claim)) for disk in found], until_seen=True)
         for change in self.target.provider.machines.securing(there):
             self.target.gate.send(change)
         self.target.remove(self.target.existing())

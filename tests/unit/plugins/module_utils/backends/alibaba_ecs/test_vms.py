@@ -143,6 +143,15 @@ def test_retired_instance_comes_back_from_its_backup(bench: AlibabaBench) -> Non
     clean(bench)
 
 
+@pytest.mark.parametrize("given", [{}, {"method": "image"}], ids=["snapshots", "image"])
+def test_backup_knows_what_it_has_made_although_tags_are_seen_late(make_bench: Make, given: dict[str, Any]) -> None:
+    bench = make_bench(category="cloud_efficiency", tag_lag_s=3)
+    bench.sleep(10)
+    assert bench.backup(**given).changed
+    bench.sleep(10)
+    assert not bench.backup(**given).changed
+
+
 # --- roll-back
 
 
@@ -261,6 +270,88 @@ def test_data_disks_are_exchanged_and_come_back_under_their_devices(bench: Aliba
     assert not bench.restore(name="d1", strategy="in_place", snapshots=data).changed
     assert bench.restore(name="d2", strategy="in_place", rollback_of="d1").changed
     assert after(bench) == NEW
+    clean(bench)
+
+
+def test_system_disk_that_stays_without_its_instance_does_so_in_the_new_one(bench: AlibabaBench) -> None:
+    saved(bench)
+    bench.act("set_fields", kind="disks", id=bench.disks[0], fields={"DeleteWithInstance": False})
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert [one["DeleteWithInstance"] for one in bench.all("disks") if one["InstanceId"] == instance and one["Type"] == "system"] == [False]
+    clean(bench)
+
+
+def test_change_of_the_address_of_which_no_answer_came_counts(bench: AlibabaBench) -> None:
+    """The service allows one change for each start: the repeated request is refused, and the instance would run on its other address."""
+    saved(bench)
+    bench.control.add_fault("drop_after", route="ModifyInstanceVpcAttribute")
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert [one["PrivateIpAddress"] for one in bench.all("interfaces") if one["InstanceId"] == instance] == ["192.168.1.1"]
+    clean(bench)
+
+
+def test_replacement_goes_on_after_a_run_was_killed_that_had_kept_the_disks_from_deletion(bench: AlibabaBench) -> None:
+    saved(bench)
+    for one in bench.all("disks"):
+        bench.act("set_fields", kind="disks", id=one["id"], fields={"DeleteWithInstance": False}, tags={**one["tags"], "mcr-goes": "yes"})
+    assert bench.restore(name="p1", strategy="replace").changed
+    instance = of_vm(bench)["InstanceId"]
+    assert {one["DeleteWithInstance"] for one in bench.all("disks") if one["InstanceId"] == instance} == {True}
+    clean(bench)
+
+
+def lock_disks(bench: AlibabaBench, instance: str) -> None:
+    """What a killed run leaves that had written its lock on the disks of an instance, as they carry it while there is none."""
+    for one in bench.all("disks"):
+        if one["InstanceId"] == instance:
+            bench.act("set_fields", kind="disks", id=one["id"], tags={**one["tags"], "mcr-lock-run-dead00dead00-1": "r-3.giveup_n1"})
+
+
+def test_lock_of_a_dead_run_is_taken_off_the_disks_before_they_carry_the_next_one(bench: AlibabaBench) -> None:
+    """A renewal while there is no instance would take it for that of another run, and give the lock up."""
+    saved(bench)
+    lock_disks(bench, bench.instance)
+    assert bench.restore(name="p1", strategy="replace").changed
+    assert bench.restore(name="n1", strategy="new", new_vm_name="copy-1").changed
+    lock_disks(bench, of_vm(bench, "copy-1")["InstanceId"])
+    assert bench.run("restore", "DELETE", name="n1", delete_vm=True).changed
+    for action in ("RunInstances", "DeleteInstance"):
+        record = bench.control.state()["record"]
+        end = next(number for number, entry in enumerate(record) if entry["action"] == action)
+        gone = [entry for entry in record[:end] if entry["action"] == "UntagResources" and "mcr-lock-run-dead00dead00-1" in entry["params"].values()]
+        assert len(gone) >= len(bench.disks), action
+
+
+@pytest.mark.parametrize("action", ["DetachDisk", "DeleteInstance", "DeleteDisk"])
+def test_kept_disks_are_given_up_although_an_answer_is_lost(bench: AlibabaBench, action: str) -> None:
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    bench.control.add_fault("drop_after", route=action)
+    assert bench.run("restore", "DELETE", name="p1").changed
+    assert len(bench.all("disks")) == len(bench.disks)
+
+
+@pytest.mark.parametrize("action", ["DetachDisk", "AttachDisk"])
+def test_exchange_of_which_an_answer_is_lost_goes_on(bench: AlibabaBench, action: str) -> None:
+    saved(bench)
+    bench.control.add_fault("drop_after", route=action)
+    assert bench.restore(name="d1", strategy="in_place", snapshots={"/dev/xvdb": snapshots_of(bench)["/dev/xvdb"]}).changed
+    assert bench.texts()[1] == "data"
+    clean(bench)
+
+
+@pytest.mark.parametrize("strategy", ["in_place", "replace"])
+def test_restore_knows_what_it_has_made_although_tags_are_seen_late(make_bench: Make, strategy: str) -> None:
+    bench = saved(make_bench(tag_lag_s=3))
+    bench.sleep(10)
+    points = snapshots_of(bench)
+    given = {"snapshots": {"/dev/xvdb": points["/dev/xvdb"]}} if strategy == "in_place" else {}
+    assert bench.restore(name="d1", strategy=strategy, **given).changed
+    bench.sleep(10)
+    assert bench.texts(of_vm(bench)["InstanceId"])[1] == "data"
+    assert of_vm(bench)["tags"]["env"] == "prod"
     clean(bench)
 
 
