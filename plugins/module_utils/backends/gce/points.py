@@ -128,11 +128,11 @@ class GcePoints:
         return f'{point.source_disk} (id {point.source_uid}), which is not the disk that VM "{vm}" has as {point.device}'
 
     def _is_of(self, point: RecoveryPoint, attachment: Attachment) -> bool:
-        """Whether it is a snapshot of the very disk: an earlier one of the same name has another id."""
-        if point.source_disk != attachment.disk:
-            return False
+        """Whether it is a snapshot of the very disk (an earlier one of the same name has another id), or what a restore has made the disk from."""
         disk = self._client.get_disk(place_of(attachment.disk), last_part(attachment.disk))
-        return disk is not None and disk.uid == point.source_uid
+        if disk is None:
+            return False
+        return disk.source_snapshot_uid == point.uid or (point.source_disk == attachment.disk and disk.uid == point.source_uid)
 
     def _of_image(self, task: Task) -> Named:
         family = task["image_family"] or (last_part(task["source_image"]) if "/family/" in task["source_image"] else "")
