@@ -241,6 +241,8 @@ class MemoryMachines:
 class MemoryDisks:
     """The disks of one place. ``tags`` are the task's."""
 
+    ATTACHED: ClassVar[str] = "READY"
+
     def __init__(self, process: Process, place: str, tags: Mapping[str, str]) -> None:
         self._process, self._cloud, self._place, self._tags = process, process.cloud, place, tags
 

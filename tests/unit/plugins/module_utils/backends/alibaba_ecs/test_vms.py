@@ -265,7 +265,10 @@ def test_instance_can_be_named_by_its_id(bench: AlibabaBench) -> None:
 def test_data_disks_are_exchanged_and_come_back_under_their_devices(bench: AlibabaBench) -> None:
     saved(bench)
     data = {device: uid for device, uid in snapshots_of(bench).items() if device != "/dev/xvda"}
-    assert bench.restore(name="d1", strategy="in_place", snapshots=data).changed
+    predicted = bench.restore(name="d1", strategy="in_place", snapshots=data, check=True)
+    ran = bench.restore(name="d1", strategy="in_place", snapshots=data)
+    known = [{key: value for key, value in disk.items() if key not in ("disk", "uid")} for disk in predicted["restore"]["disks"]]
+    assert known == [{key: value for key, value in disk.items() if key not in ("disk", "uid")} for disk in ran["restore"]["disks"]]
     assert [text.rstrip(".") for text in bench.texts()] == ["SYSTEM", "data", "logs"]
     assert not bench.restore(name="d1", strategy="in_place", snapshots=data).changed
     assert bench.restore(name="d2", strategy="in_place", rollback_of="d1").changed
