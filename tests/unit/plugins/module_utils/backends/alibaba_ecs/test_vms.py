@@ -396,6 +396,15 @@ def test_replaced_instance_keeps_its_address_and_the_old_one_stays_stopped_until
     assert len(bench.all("disks")) == 3
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_there_is_no_going_back_from_a_replacement_but_by_hand(bench: AlibabaBench, check: bool) -> None:
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    message = bench.refused(bench.restore(name=None, rollback_of="p1", strategy=None, check=check), "Conflict")
+    assert 'the restore "p1" has replaced VM "web-1" by another machine' in message
+    assert "by hand" in message
+
+
 def test_old_instance_with_somebody_elses_disk_is_not_given_up(bench: AlibabaBench) -> None:
     saved(bench).restore(name="p1", strategy="replace")
     extra = bench.act("add_disk", name="extra", text="precious")["disk_id"]
