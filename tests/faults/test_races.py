@@ -18,7 +18,7 @@ from tests.harness.vm_providers import PROVIDERS, every_route
 
 from .conftest import Lab
 
-ROUNDS, ROUNDS_IN_FULL = 2, 20
+ROUNDS_IN_FULL = 20
 MEETINGS = [(name, route, variant) for name, route in every_route("MEETINGS") for variant in PROVIDERS[name].MEET_UNDER]
 
 
@@ -28,7 +28,7 @@ def test_of_two_controllers_one_finishes_and_the_other_ends_with_conflict(
 ) -> None:
     lab = labs(provider)
     stage = Stage(route, lab.clouds, lab.modules)
-    for _round in range(ROUNDS_IN_FULL if request.config.getoption("full_matrix") else ROUNDS):
+    for _round in range(ROUNDS_IN_FULL if request.config.getoption("full_matrix") else lab.provider.ROUNDS):
         cloud = stage.open(variant)
         try:
             cloud.add_fault(kind="barrier", count=2, **lab.provider.MEET_AT)

@@ -25,7 +25,7 @@ from .vm_kinds import REQUEST_TIMEOUT_S, Hit, Kind
 from .vm_provider import Before, Perform, Route
 
 ROLE = "recovery"
-_PAUSED = ("restore rollback", "restore in_place, data disk", "restore replace", "backup image, retire_source")
+_PAUSED = ("restore in_place, data disk", "restore replace")
 
 
 class AlibabaProvider:
@@ -39,11 +39,13 @@ class AlibabaProvider:
     ROUTES: Sequence[Route] = ROUTES
     TASKS: Mapping[str, Any] = {task.title: task for task in alibaba_tasks.TASKS}
     VARIANTS: Mapping[str, Mapping[str, Any]] = alibaba_kinds.VARIANTS
+    ROUNDS = 1
+    LAG_REAL_S = 0.5
     REQUESTS: Mapping[str, tuple[str, str]] = REQUESTS
     STRATEGIES: Sequence[str] = ("rollback", "rollback", "replace")
     ONE_WAY: Sequence[str] = ("replace",)
     REQUESTS_OF: Mapping[str, int] = {"backup": 60, "restore": 250, "rollback": 250, "delete restore": 80, "delete backup": 30}
-    CHAINS, SAMPLED = 4, 8
+    CHAINS, SAMPLED = 2, 14
     PAUSES: Mapping[str, int] = {"the same task": 1, "rollback_of": 1, "held": 0}
     MEET_AT: Mapping[str, Any] = {"route": "TagResources"}
     MEET_UNDER: Sequence[str] = ("", "old tags")
@@ -183,6 +185,10 @@ class AlibabaProvider:
     def is_going(self, state: str, case: str) -> bool:
         # A deletion that does not end cannot be taken back, and a VM that stops or starts without end cannot be told to do anything else.
         return ("DeleteInstance" in case and state.startswith("Stopped")) or state.startswith(("Stopping", "Starting", "Running on old"))
+
+    def can_be_told(self, hit: Hit, kind: Kind) -> bool:
+        # A reset that was accepted and did nothing shows nowhere.
+        return not (kind.name == "ends as failed" and hit.path == "ResetDisk")
 
     def excuses(self, kind: Kind, route: Route, hit: str, text: str) -> bool:
         # A renewal of the lock that is refused is tried again at the next turn.

@@ -37,6 +37,8 @@ class GceProvider:
     ROUTES: Sequence[Route] = ROUTES
     TASKS: Mapping[str, Any] = {task.title: task for task in gce_tasks.TASKS}
     VARIANTS: Mapping[str, Mapping[str, Any]] = {}
+    ROUNDS = 2
+    LAG_REAL_S = 0.0
     REQUESTS: Mapping[str, tuple[str, str]] = REQUESTS
     STRATEGIES: Sequence[str] = ("in_place", "in_place", "replace")
     ONE_WAY: Sequence[str] = ()
@@ -171,6 +173,9 @@ class GceProvider:
     def is_going(self, state: str, case: str) -> bool:
         # A deletion that does not end cannot be taken back; before it the VM may be as it was.
         return state == "RUNNING on old disks" or (state.startswith("STOPPING") and " | DELETE " in case and "/instances/" in case)
+
+    def can_be_told(self, hit: Hit, kind: Kind) -> bool:
+        return True
 
     def excuses(self, kind: Kind, route: Route, hit: str, text: str) -> bool:
         # A renewal of the lock that is refused is tried again at the next turn, and one that is under way harms nobody.

@@ -56,6 +56,7 @@ class Model:
     final: set[str] = field(default_factory=set)
     # Backups of the very disks that the VM has, as those that it has no others of.
     own: set[str] = field(default_factory=set)
+    built: bool = False
 
     @property
     def ways_back(self) -> list[str]:
@@ -140,6 +141,10 @@ class Chain:
             moment, strategy = self._draw.choice(list(model.backups)), self._draw.choice(self._provider.STRATEGIES)
             if self._provider.ONE_WAY and moment not in model.own:
                 strategy = self._provider.ONE_WAY[0]
+            if strategy in self._provider.ONE_WAY and model.built:
+                # What was built must be started anew by somebody before it can make way in its turn.
+                moment = f"202601{self._count:02}-000000"
+                return Step("backup", "backup", {**create, "snapshot_datetime": moment}, moment)
             return Step(kind, "restore", {**create, "snapshot_datetime": moment, "strategy": strategy, "name": f"r{self._count}"}, moment)
         if kind == "delete backup":
             moment = self._draw.choice(list(model.backups))
@@ -205,6 +210,7 @@ class Chain:
             if step.kind == "restore" and step.options["strategy"] in self._provider.ONE_WAY:
                 model.final.update(model.kept)
                 model.own.clear()
+                model.built = True
             if step.kind == "backup":
                 model.own.add(step.about)
         yield from model.problems(cloud)

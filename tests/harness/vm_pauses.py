@@ -287,5 +287,5 @@ def spread(cases: Sequence[Pause], number: int, offset: int = 0) -> list[Pause]:
     """So many cases from all over a task: those that are followed at once by a request that changes something come first, for there a pause hurts."""
     before_change = [case for case, following in zip(cases, cases[1:]) if following.hit.mutating and following.hit != case.hit]
     chosen = before_change or list(cases)
-    step = max(len(chosen) // number, 1)
+    step = max(len(chosen) // max(number, 1), 1)
     return [chosen[(offset + place * step) % len(chosen)] for place in range(min(number, len(chosen)))]

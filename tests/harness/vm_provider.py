@@ -82,6 +82,8 @@ class VmProvider(Protocol):
     TASKS: Mapping[str, MeetingTask]
     # Each variant of the simulator's settings by its name, to be run beside the plain one.
     VARIANTS: Mapping[str, Mapping[str, Any]]
+    # How long reads lag in any of them, in real time.
+    LAG_REAL_S: float
     # Step to the request that is sent for it.
     REQUESTS: Mapping[str, tuple[str, str]]
     # How chains restore, what there is no way back from, and how many requests a task has about; a kill at a later one comes too late.
@@ -95,6 +97,7 @@ class VmProvider(Protocol):
     # What two controllers are held at until both are there, and the routes on which they meet.
     MEET_AT: Mapping[str, Any]
     MEET_UNDER: Sequence[str]
+    ROUNDS: int
     MEETINGS: Sequence[str]
     MAKE_POINTS: Sequence[str]
 
@@ -195,6 +198,9 @@ class VmProvider(Protocol):
 
     def is_going(self, state: str, case: str) -> bool:
         """Whether a deadline may leave the VM so."""
+
+    def can_be_told(self, hit: Hit, kind: Kind) -> bool:
+        """Whether the provider lets anybody see what the fault does to this request."""
 
     def excuses(self, kind: Kind, route: Route, hit: str, text: str) -> bool:
         """Whether a problem after a success is none, for this kind of fault on this request."""
