@@ -63,8 +63,8 @@ options:
     default: false
   lock_ttl:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after its last
-        renewal, V(5) to V(3600).
+      - (gce, alibaba_ecs) On O(operation=CREATE), and on O(operation=DELETE) of a restore, how many seconds a lock on the VM stays valid after
+        its last renewal, V(5) to V(3600).
       - A run renews its lock every third of that time. A lock that is not renewed for that long counts as abandoned, and the same task may
         then take it over. All tasks on a VM should have the same value.
     type: int

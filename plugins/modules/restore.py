@@ -41,12 +41,13 @@ options:
     description:
       - The name of the restore.
       - (px_backup) Required for O(operation=CREATE).
-      - (gce, alibaba_ecs) It becomes a label or tag, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most. Restores of different
-        VMs may have the same name.
+      - (gce, alibaba_ecs) It becomes a label or tag, so that it holds lower case letters, digits, C(-) and C(_) only, fifty at the most.
+        Restores of different VMs may have the same name.
       - (gce, alibaba_ecs) On O(operation=CREATE), a complete restore of that name is left as it is. The task fails if it asks for something else than
         was restored, or if the VM has other disks by now. If the VM is gone, it is built again.
-      - (gce, alibaba_ecs) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as V(web-1-20260301-020000), or,
-        with O(rollback_of), is that name after V(rollback-of-). With O(snapshot_datetime=latest) a newer backup makes it another restore.
+      - (gce, alibaba_ecs) Without it, the name on O(operation=CREATE) is made of the VM and the point it goes back to, as
+        V(web-1-20260301-020000), or, with O(rollback_of), is that name after V(rollback-of-). With O(snapshot_datetime=latest) a newer backup
+        makes it another restore.
     type: str
   snapshot_datetime:
     description:
@@ -100,7 +101,8 @@ options:
     default: in_place
   new_vm_name:
     description:
-      - (gce, alibaba_ecs) The name of the new VM. Required for O(strategy=new). C({vm}) in it stands for the name of the original, as in V({vm}-drill).
+      - (gce, alibaba_ecs) The name of the new VM. Required for O(strategy=new). C({vm}) in it stands for the name of the original, as in
+        V({vm}-drill).
     type: str
   new_zone:
     description:
@@ -136,9 +138,10 @@ options:
     default: false
   start:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not there runs.
-      - Compute Engine and Alibaba Cloud start every VM that they build. With V(stopped), one that is built is stopped as soon as it was seen to be as it
-        should be; until then its guest has begun to boot. A VM that is restored in place is not started at all.
+      - (gce, alibaba_ecs) On O(operation=CREATE), whether the VM runs afterwards. V(as_before) means as before the restore; a VM that was not
+        there runs.
+      - Compute Engine and Alibaba Cloud start every VM that they build. With V(stopped), one that is built is stopped as soon as it was seen to
+        be as it should be; until then its guest has begun to boot. A VM that is restored in place is not started at all.
     type: str
     choices: [as_before, started, stopped]
     default: as_before
@@ -167,12 +170,13 @@ options:
     elements: str
   manifest:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), the configuration for a VM that is built, as O(manifest_file) holds it, instead of that of the backup.
+      - (gce, alibaba_ecs) On O(operation=CREATE), the configuration for a VM that is built, as O(manifest_file) holds it, instead of that of
+        the backup.
     type: dict
   manifest_file:
     description:
-      - (gce, alibaba_ecs) On O(operation=CREATE), a file with the configuration for a VM that is built, as M(multicloud.recovery.backup) writes it to its
-        C(manifest_dir).
+      - (gce, alibaba_ecs) On O(operation=CREATE), a file with the configuration for a VM that is built, as M(multicloud.recovery.backup) writes
+        it to its C(manifest_dir).
     type: path
   machine_type:
     description:

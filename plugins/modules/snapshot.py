@@ -238,7 +238,7 @@ EXAMPLES = r"""
     source_disk: d-t4ng5a4ia2jn5memzlv3
     description: Monthly copy
     retention_days: 30
-    copy_to_regions: [ap-southeast-5]
+    copy_to_regions: [eu-central-1]
 
 - name: Take one each time, unless there is one of the last hour
   multicloud.recovery.snapshot:
@@ -510,7 +510,7 @@ snapshot:
           description: The region of the copy.
           returned: always
           type: str
-          sample: ap-southeast-5
+          sample: eu-central-1
         uid:
           description: Its id; empty where check mode predicts a new one.
           returned: always

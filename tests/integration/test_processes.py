@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from tests.harness import ROOT
+from tests.harness.alibaba_worlds import REGION, AlibabaWorld
 from tests.harness.gce_vms import VmWorld
 from tests.harness.playbooks import Playbooks, play
 from tests.harness.worlds import World
@@ -24,16 +25,27 @@ TASKS: dict[tuple[str, str], dict[str, Any]] = {
     ("snapshot", "gce"): {"operation": "CREATE", "name": "s", "source_disk": "web-1"},
     ("backup", "gce"): POINT,
     ("restore", "gce"): POINT,
+    ("snapshot", "alibaba_ecs"): {"operation": "CREATE", "name": "data-s", "source_disk": "{{ disk }}"},
+    ("backup", "alibaba_ecs"): POINT,
+    ("restore", "alibaba_ecs"): {**POINT, "strategy": "new", "new_vm_name": "web-1-copy"},
+    ("image_convert", "alibaba_ecs"): {
+        "operation": "CREATE",
+        "source": "web-1",
+        "bucket": "images",
+    },
 }
 
 
-def test_every_module_runs_in_a_process_of_its_own(playbooks: Playbooks, world: World, vm_world: VmWorld) -> None:
-    options = {"px_backup": world.options, "gce": vm_world.options}
+def test_every_module_runs_in_a_process_of_its_own(playbooks: Playbooks, world: World, vm_world: VmWorld, alibaba_world: AlibabaWorld) -> None:
+    options = {"px_backup": world.options, "gce": vm_world.options, "alibaba_ecs": alibaba_world.options}
     tasks = [
         {"name": f"{module} {provider}", f"multicloud.recovery.{module}": {"provider": provider, **options[provider], **given}}
         for (module, provider), given in TASKS.items()
     ]
-    outcome = playbooks.run([play(*tasks)], environ={"ANSIBLE_PIPELINING": "0"})
+    alibaba_world.act("add_role", name="AliyunECSImageExportDefaultRole")
+    alibaba_world.act("add_bucket", name="images", region=REGION)
+    variables = {"disk": alibaba_world.disks()[1]["DiskId"]}
+    outcome = playbooks.run([play(*tasks)], environ={"ANSIBLE_PIPELINING": "0"}, variables=variables)
     assert outcome.code == 0, outcome.stdout + outcome.stderr
     assert [entry["result"]["changed"] for entry in outcome.tasks] == [True] * len(TASKS)
 

@@ -61,7 +61,7 @@ unset ANSIBLE_COLLECTIONS_PATH ANSIBLE_INVENTORY
 export ANSIBLE_CONFIG=$work/ansible.cfg
 
 # In the background, because a shell answers signals while it waits, but not while a command runs in front of it.
-"$bin/ansible-playbook" --inventory px-backup,compute-engine,images playbooks/demo.yml "$@" </dev/null &
+"$bin/ansible-playbook" --inventory px-backup,compute-engine,images,alibaba-cloud playbooks/demo.yml "$@" </dev/null &
 playbook=$!
 code=0
 wait "$playbook" || code=$?

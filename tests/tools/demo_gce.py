@@ -16,23 +16,17 @@ import base64
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
-IMAGE_BYTES = 2 * 1024 * 1024
-BLOCK = 64 * 1024
-WHEN = "1772330400"
-UUID = "6d756c74-6963-6c6f-7564-2d7265636f76"
-ORDERS = "".join(f"order {number}: {number * 3} apples\n" for number in range(1, 2001))
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import demo_shared  # noqa: E402
 
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 # What may differ after a restore in place, as regular expressions for the whole path of a field, each with the reason. Nothing else may.
 IN_PLACE = {
     r"vm\.(fingerprint|labelFingerprint)": "a hash that changes with every change",
@@ -86,10 +80,8 @@ class Simulator:
 
     def write(self, zone: str, disk: str, data: bytes) -> None:
         """Write as the guest would; blocks of zeros are what is there anyway."""
-        for offset in range(0, len(data), BLOCK):
-            block = data[offset : offset + BLOCK]
-            if block.strip(b"\0"):
-                self.call("guest_write", project=self.project, disk=disk, zone=zone, offset=offset, data=base64.b64encode(block).decode())
+        for offset, block in demo_shared.blocks(data):
+            self.call("guest_write", project=self.project, disk=disk, zone=zone, offset=offset, data=base64.b64encode(block).decode())
 
 
 def look(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
@@ -104,19 +96,6 @@ def look(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
     return {"zone": zone, "vm": {**vm, "place": ""}, "disk": {device: {**disk, "place": ""} for device, disk in disks.items()}, "bytes": bytes_of}
 
 
-def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every field with its path; one that is empty counts as a field."""
-    if isinstance(value, dict) and value:
-        for name, part in value.items():
-            # A device name may hold a dot.
-            yield from fields(part, f"{path}.{str(name).replace('.', '_')}".lstrip("."))
-    elif isinstance(value, list) and value:
-        for number, part in enumerate(value):
-            yield from fields(part, f"{path}.{number}")
-    else:
-        yield path, value
-
-
 def moved(value: Any, old_zone: str, new_zone: str) -> Any:
     """The value as it reads in another zone and its region."""
     places = {f"zones/{old_zone}": f"zones/{new_zone}", f"regions/{old_zone.rpartition('-')[0]}": f"regions/{new_zone.rpartition('-')[0]}"}
@@ -126,67 +105,20 @@ def moved(value: Any, old_zone: str, new_zone: str) -> Any:
 def compare(expected: dict[str, Any], found: dict[str, Any], allowed: Mapping[str, str]) -> tuple[list[str], str]:
     """The differences that are not allowed, that of bytes never is; and in a line what was compared."""
     wanted = moved({"vm": expected["vm"], "disk": expected["disk"]}, expected["zone"], found["zone"])
-    before, after = dict(fields(wanted)), dict(fields({"vm": found["vm"], "disk": found["disk"]}))
-    differences = [f"the bytes of {device} differ" for device in sorted({*expected["bytes"], *found["bytes"]}) if _differ(expected, found, device)]
-    changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
-    wrong = [path for path in changed if not any(re.fullmatch(pattern, path) for pattern in allowed)]
-    differences += [f"{path}: {before.get(path)!r} became {after.get(path)!r}" for path in wrong]
-    addresses = [{path: value for path, value in side.items() if ADDRESS.fullmatch(path)} for side in (before, after)]
-    kept = "same addresses" if addresses[0] == addresses[1] else "addresses of its own"
-    equal = len({*before, *after}) - len(changed)
-    count = len(found["bytes"])
-    return differences, f"{count} disk{'s' * (count != 1)} equal to the byte, {equal} fields equal, {len(changed)} exempt, {kept}"
-
-
-def _differ(expected: dict[str, Any], found: dict[str, Any], device: str) -> bool:
-    return device not in expected["bytes"] or expected["bytes"][device] != found["bytes"].get(device)
-
-
-def file_system() -> tuple[bytes, str]:
-    """An ext4 file system with a file in it where mke2fs is there, else the file itself; and in a word which."""
-    mke2fs = shutil.which("mke2fs", path=os.pathsep.join([os.environ.get("PATH", ""), "/sbin", "/usr/sbin"]))
-    if not mke2fs:
-        return ORDERS.encode(), "text"
-    with tempfile.TemporaryDirectory() as folder:
-        tree, image = Path(folder) / "tree", Path(folder) / "image"
-        tree.mkdir()
-        (tree / "orders.txt").write_text(ORDERS)
-        for path in (tree / "orders.txt", tree):
-            os.utime(path, (int(WHEN), int(WHEN)))
-        image.touch()
-        os.truncate(image, IMAGE_BYTES)
-        command = [
-            mke2fs,
-            "-q",
-            "-F",
-            "-t",
-            "ext4",
-            "-O",
-            "^has_journal",
-            "-U",
-            UUID,
-            "-E",
-            f"hash_seed={UUID},lazy_itable_init=0",
-            "-d",
-            str(tree),
-            str(image),
-        ]
-        environment = {**os.environ, "E2FSPROGS_FAKE_TIME": WHEN, "SOURCE_DATE_EPOCH": WHEN}
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-        return image.read_bytes(), "ext4"
+    return demo_shared.compare({**expected, **wanted}, found, allowed, ADDRESS)
 
 
 def seed(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
     found = look(simulator, zone, name)
-    content, kind = file_system()
+    content, kind = demo_shared.file_system()
     for device, disk in found["disk"].items():
-        simulator.write(zone, disk["name"], content if device == "data" else f"{device} as it should be\n".encode() * 500)
+        simulator.write(zone, disk["name"], content if device == "data" else demo_shared.as_it_should_be(device))
     return {**look(simulator, zone, name), "file_system": kind}
 
 
 def corrupt(simulator: Simulator, zone: str, name: str) -> dict[str, Any]:
     for device, disk in look(simulator, zone, name)["disk"].items():
-        simulator.write(zone, disk["name"], f"your files on {device} are encrypted\n".encode() * 500)
+        simulator.write(zone, disk["name"], demo_shared.encrypted(device))
     return look(simulator, zone, name)
 
 

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..core.errors import InvalidRequest
 
 # Users neither see nor set labels or tags that begin so.
 PREFIX = "mcr-"
@@ -41,6 +44,20 @@ def merged(marks: Mapping[str, str], changes: Changes) -> dict[str, str]:
     """The marks, or labels, with the changes made; None takes one away."""
     after = {**marks, **changes}
     return {key: value for key, value in after.items() if value is not None}
+
+
+def tags_as_text(tags: Mapping[Any, Any] | None, problem: Callable[[str, str], str]) -> dict[str, str]:
+    """The user's tags; numbers become text. ``problem`` says what the provider has against a key and its value. Raises InvalidRequest."""
+    result: dict[str, str] = {}
+    for key, value in (tags or {}).items():
+        for part in (key, value):
+            if isinstance(part, bool) or not isinstance(part, (str, int, float)):
+                raise InvalidRequest(f"tags: every key and value must be text; put {part!r} in quotes.")
+        found = problem(str(key), str(value))
+        if found:
+            raise InvalidRequest(f"tags: {found}")
+        result[str(key)] = str(value)
+    return result
 
 
 def split(labels: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

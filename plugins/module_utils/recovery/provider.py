@@ -130,6 +130,9 @@ class Machines(Protocol):
 class Disks(Protocol):
     """The disks that machines of one place can have."""
 
+    # The provider's word for the status of one that a machine has.
+    ATTACHED: ClassVar[str]
+
     def get(self, ref: Ref) -> Disk | None: ...
 
     def marked(self, marks: Mapping[str, str | None], having: str = "") -> list[Disk]:

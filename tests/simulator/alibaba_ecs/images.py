@@ -125,6 +125,14 @@ def describe(ctx: Context) -> dict[str, Any]:
     return {"Images": {"Image": shown}, "RegionId": ctx.region, **where}
 
 
+def newest_of_family(ctx: Context) -> dict[str, Any]:
+    """DescribeImageFromFamily: the newest image of a family that is Available; an empty answer when there is none."""
+    family = ctx.params.need("ImageFamily")
+    mine = [item for item in ctx.listed("images") if item.data["ImageFamily"] == family and item.data["Status"] == "Available"]
+    newest = max(mine, key=lambda item: item.data["CreationTime"], default=None)
+    return {"Image": show(ctx, newest)} if newest else {}
+
+
 def show(ctx: Context, image: Item) -> dict[str, Any]:
     """As DescribeImages shows it."""
     used = any(item.data["ImageId"] == image.id for item in ctx.account.all("instances"))
@@ -165,4 +173,4 @@ def delete(ctx: Context) -> dict[str, Any]:
     return {}
 
 
-HANDLERS = {"DescribeImages": describe, "ModifyImageAttribute": modify, "DeleteImage": delete}
+HANDLERS = {"DescribeImages": describe, "DescribeImageFromFamily": newest_of_family, "ModifyImageAttribute": modify, "DeleteImage": delete}

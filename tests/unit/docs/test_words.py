@@ -58,5 +58,5 @@ def test_options_of_the_playbooks_and_pages_exist() -> None:
     pages = [*PAGES.values(), *((ROOT / "docs" / name).read_text() for name in ("back_up_vms.md", "prune.md", "restore_a_vm.md", "retire_and_revive.md"))]
     shown = {option for page in pages for option in re.findall(r"`(\w+): [\w{}-]+`", page)}
     known = {option for each in (gce, alibaba_ecs) for options in (each.VM_BACKUP, each.VM_RESTORE) for option in options}
-    # Results, what a disk has, and a variable of the playbooks.
-    assert shown - known - {"manifest_complete", "usable", "auto_delete", "cloud_provider"} == set()
+    # What every task has, results, what a disk has, and a variable of the playbooks.
+    assert shown - known - {"manifest_complete", "usable", "auto_delete", "provider", "cloud_provider"} == set()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.answers import is_already, is_in_use
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
@@ -39,6 +39,8 @@ _USED = ("IncorrectDiskStatus", "InvalidDiskStatus", "IncorrectInstanceStatus")
 
 class AlibabaDisks:
     """The disks of a region. ``tags`` are the task's, ``ref_of`` gives the ref of the machine with an id; empty for one that has made way."""
+
+    ATTACHED: ClassVar[str] = "In_use"
 
     def __init__(self, client: AlibabaClient, tags: Mapping[str, str], ref_of: Callable[[str, bool], Ref]) -> None:
         self._client, self._tags, self._ref_of = client, tags, ref_of

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ...clients.alibaba_ecs.client import AlibabaClient
 from ...core.errors import InvalidRequest, RecoveryError
-from ...recovery.marks import MOST, PREFIX, Changes
+from ...recovery.marks import MOST, PREFIX, Changes, tags_as_text
 from ...recovery.model import Disk, Machine, Marked
 from ...recovery.naming import digest
 from ...recovery.points import RecoveryPoint
@@ -73,15 +73,7 @@ def _own(seen: Marked) -> Own:
 
 def check_tags(tags: Mapping[Any, Any] | None) -> dict[str, str]:
     """The tags as text. Raises InvalidRequest for what ECS refuses, for tags that are ours, and for more than fit beside our marks."""
-    result: dict[str, str] = {}
-    for key, value in (tags or {}).items():
-        for part in (key, value):
-            if isinstance(part, bool) or not isinstance(part, (str, int, float)):
-                raise InvalidRequest(f"tags: every key and value must be text; put {part!r} in quotes.")
-        problem = _problem(str(key), str(value))
-        if problem:
-            raise InvalidRequest(f"tags: {problem}")
-        result[str(key)] = str(value)
+    result = tags_as_text(tags, _problem)
     if len({key.lower() for key in result}) < len(result):
         raise InvalidRequest("tags: two keys differ only in capital letters, which Alibaba Cloud takes for the same key.")
     if len(result) > _MOST - MOST:

@@ -18,6 +18,7 @@ from ...core.errors import AmbiguousName, Conflict, NotFound, ProviderFailure
 from ...core.model import DELETING, FAILED, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
+from ...recovery.given import given_snapshots
 from ...recovery.manifest import VERSION, Document, compact
 from ...recovery.marks import prefixed
 from ...recovery.model import Attachment, Machine, Planned
@@ -144,15 +145,23 @@ class AlibabaPoints:
         return self._of_image(task) if task["source_image"] or task["image_family"] else None
 
     def _of_snapshots(self, task: Task, vm: str, machine: Machine | None) -> Named:
-        wanted: Mapping[str, Any] = task["snapshots"]
-        found: list[RecoveryPoint | None] = at_once(*[partial(self.snapshot, str(word)) for word in wanted.values()])
-        missing = [str(word) for word, point in zip(wanted.values(), found) if point is None]
-        if missing:
-            raise NotFound(f"snapshots: there is no snapshot {', '.join(missing)}.")
-        points = {str(device): replace(point, device=str(device)) for device, point in zip(wanted, found) if point}
-        for device, point in points.items():
-            self._refuse_snapshot(task, vm, machine, device, point)
-        return Named("-".join(str(word) for word in wanted.values()), points)
+        def stranger(point: RecoveryPoint, there: Attachment | None) -> str:
+            mine: Wire = {}
+            others: set[str] = set()
+            for wire in machine.own.disks if machine and there else ():
+                if there and there.disk in (wire["DiskId"], wire.get("DiskName")):
+                    mine = wire
+                else:
+                    others.add(str(wire["DiskId"]))
+            # What a restore has made of it already is asked for again by whoever runs that task twice.
+            of_disk = bool(mine) and (point.source_uid == mine["DiskId"] or point.ref == mine.get("SourceSnapshotId"))
+            marked = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE, point.device) == point.device
+            if of_disk or (marked and point.source_uid not in others):
+                return ""
+            return f'disk {point.source_uid}, which is not the one that VM "{vm}" has as {point.device}'
+
+        points = given_snapshots(task, vm, machine, self.snapshot, ready="accomplished", stranger=stranger)
+        return Named("-".join(str(word) for word in task["snapshots"].values()), points)
 
     def snapshot(self, word: str) -> RecoveryPoint | None:
         """The snapshot of an id, or of a name. Raises AmbiguousName: names are not unique."""
@@ -164,20 +173,6 @@ class AlibabaPoints:
                 f'{len(found)} snapshots have the name "{word}": {", ".join(sorted(str(wire["SnapshotId"]) for wire in found))}. Give the id of one.'
             )
         return snapshot_point(self._client.region, found[0]) if found else None
-
-    def _refuse_snapshot(self, task: Task, vm: str, machine: Machine | None, device: str, point: RecoveryPoint) -> None:
-        if point.status != SUCCEEDED:
-            raise Conflict(f"snapshot {point.name} for {device} is {point.provider_status}, not accomplished. Nothing was changed.")
-        there = machine.device(device) if machine else None
-        if machine is not None and there is None:
-            has = ", ".join(one.device for one in machine.attached) or "none"
-            raise Conflict(f'snapshots: VM "{vm}" has no disk attached as {device}. Its devices are {has}. Nothing was changed.')
-        uids = {str(wire["DiskId"]) for wire in machine.own.disks} if machine else set()
-        if not (point.source_uid in uids or point.marks.get(marks.VM) == vm or task["force"]):
-            raise Conflict(
-                f'snapshot {point.name} is of disk {point.source_uid}, which VM "{vm}" does not have. Nothing was changed.'
-                " Set force if it is the right one all the same."
-            )
 
     def _of_image(self, task: Task) -> Named:
         word = str(task["source_image"] or "")

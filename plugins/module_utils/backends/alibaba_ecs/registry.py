@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...core.arguments import Task
 from ...core.runner import Backend, Registered
 from ...core.waiter import Waiter
+from ...recovery.vm_backends import vm_backup, vm_restore
 from .images.options import IMAGE as IMAGE_OPTIONS
 from .options import SNAPSHOT as SNAPSHOT_OPTIONS
 from .options import VM_BACKUP, VM_RESTORE
@@ -18,18 +19,10 @@ if TYPE_CHECKING:
     from ...recovery.provider import Provider
 
 
-def _backup(task: Task, waiter: Waiter) -> Backend:
-    from ...recovery.backup.backend import BackupBackend
+def _provider(task: Task, waiter: Waiter) -> Provider:
     from .provider import make
 
-    return BackupBackend(task, waiter, make(task, waiter))
-
-
-def _restore(task: Task, waiter: Waiter) -> Backend:
-    from ...recovery.restore.backend import RestoreBackend
-    from .provider import make
-
-    return RestoreBackend(task, waiter, make(task, waiter))
+    return make(task, waiter)
 
 
 def _snapshot(task: Task, waiter: Waiter) -> Backend:
@@ -54,7 +47,7 @@ def _image(task: Task, waiter: Waiter) -> Backend:
     return ImageBackend(task, waiter, connect(task, waiter))
 
 
-BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))
-RESTORE = Registered(VM_RESTORE, _restore, ("name", "uid"))
+BACKUP = vm_backup(VM_BACKUP, _provider)
+RESTORE = vm_restore(VM_RESTORE, _provider)
 SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot, ("name", "uid", "source_disk"))
 IMAGE = Registered(IMAGE_OPTIONS, _image, ("name", "uid"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ...clients.gce import objects
 from ...clients.gce.answers import is_in_use
@@ -39,6 +39,8 @@ _KEY_MEMBERS = ("rawKey", "rsaEncryptedKey", "sha256")
 
 class GceDisks:
     """The disks in a zone and its region. ``tags`` are the task's, ``keys`` customers' own keys by device."""
+
+    ATTACHED: ClassVar[str] = "READY"
 
     def __init__(self, client: GceClient, zone_name: str, keys: Mapping[str, str], tags: Mapping[str, str]) -> None:
         self._client, self._zone, self._keys, self._tags = client, zone_name, keys, tags

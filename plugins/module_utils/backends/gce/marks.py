@@ -14,7 +14,7 @@ from ...clients.gce.answers import is_fingerprint_mismatch
 from ...clients.gce.client import GceClient
 from ...clients.gce.objects import Operation, last_part, place_of
 from ...core.errors import InvalidRequest, RecoveryError
-from ...recovery.marks import MOST, PREFIX, Changes, merged, prefixed
+from ...recovery.marks import MOST, PREFIX, Changes, merged, prefixed, tags_as_text
 from ...recovery.model import Marked
 from ...recovery.naming import digest
 from ...recovery.provider import Change, MarkRules
@@ -93,14 +93,7 @@ def with_tags(tags: Mapping[str, str]) -> str:
 
 def check_tags(tags: Mapping[Any, Any] | None) -> dict[str, str]:
     """The tags as labels; numbers become text. Raises InvalidRequest for what Compute Engine refuses, and for labels that are ours."""
-    result: dict[str, str] = {}
-    for key, value in (tags or {}).items():
-        for part in (key, value):
-            if isinstance(part, bool) or not isinstance(part, (str, int, float)):
-                raise InvalidRequest(f"tags: every key and value must be text; put {part!r} in quotes.")
-        for problem in _problems(str(key), str(value)):
-            raise InvalidRequest(f"tags: {problem}")
-        result[str(key)] = str(value)
+    result = tags_as_text(tags, lambda key, value: next(iter(_problems(key, value)), ""))
     if len(result) > _MOST - MOST:
         raise InvalidRequest(f"tags: {len(result)} are too many: Compute Engine has {_MOST} labels for each resource, and some of them are for our own notes.")
     return result

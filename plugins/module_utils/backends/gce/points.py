@@ -18,6 +18,7 @@ from ...core.errors import Conflict, InvalidRequest, NotFound
 from ...core.model import DELETING, FAILED, PENDING, RUNNING, SUCCEEDED
 from ...core.steps import at_once
 from ...recovery import marks
+from ...recovery.given import given_snapshots
 from ...recovery.manifest import VERSION, Document, compact
 from ...recovery.model import Attachment, Machine, Planned
 from ...recovery.naming import derived_name
@@ -111,15 +112,8 @@ class GcePoints:
         return self._of_image(task) if task["source_image"] or task["image_family"] else None
 
     def _of_snapshots(self, task: Task, vm: str, machine: Machine | None) -> Named:
-        wanted: Mapping[str, Any] = task["snapshots"]
-        found: list[RecoveryPoint | None] = at_once(*[partial(self._snapshot, str(name)) for name in wanted.values()])
-        missing = [str(name) for name, point in zip(wanted.values(), found) if point is None]
-        if missing:
-            raise NotFound(f"snapshots: there is no snapshot {', '.join(missing)}.")
-        points = {device: replace(point, device=device) for device, point in zip(wanted, found) if point}
-        for device, point in points.items():
-            self._refuse_snapshot(task, vm, machine, device, point)
-        return Named("-".join(last_part(str(name)) for name in wanted.values()), points)
+        points = given_snapshots(task, vm, machine, self._snapshot, ready="READY", stranger=partial(self._stranger, vm))
+        return Named("-".join(last_part(str(name)) for name in task["snapshots"].values()), points)
 
     def _snapshot(self, text: str) -> RecoveryPoint | None:
         """The snapshot of a name, or of a link, which may be of another project."""
@@ -127,26 +121,18 @@ class GcePoints:
         found = self._client.get_snapshot(name, project)
         return point_of(SNAPSHOT, found) if found else None
 
-    def _refuse_snapshot(self, task: Task, vm: str, machine: Machine | None, device: str, point: RecoveryPoint) -> None:
-        if point.status != SUCCEEDED:
-            raise Conflict(f"snapshot {point.name} for {device} is {point.provider_status}, not READY. Nothing was changed.")
-        there = machine.device(device) if machine else None
-        if machine is not None and there is None:
-            has = ", ".join(one.device for one in machine.attached) or "none"
-            raise Conflict(f'snapshots: VM "{vm}" has no disk attached as {device}. Its devices are {has}. Nothing was changed.')
-        ours = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE) == label_value(device) and self.is_ours(replace(point, device=device))
-        if not (ours or (there and self._is_of(point, there)) or task["force"]):
-            raise Conflict(
-                f'snapshot {point.name} is of {point.source_disk} (id {point.source_uid}), which is not the disk that VM "{vm}" has as {device}.'
-                " Nothing was changed. Set force if it is the right one all the same."
-            )
+    def _stranger(self, vm: str, point: RecoveryPoint, there: Attachment | None) -> str:
+        ours = point.marks.get(marks.VM) == vm and point.marks.get(marks.DEVICE) == label_value(point.device) and self.is_ours(point)
+        if ours or (there and self._is_of(point, there)):
+            return ""
+        return f'{point.source_disk} (id {point.source_uid}), which is not the disk that VM "{vm}" has as {point.device}'
 
     def _is_of(self, point: RecoveryPoint, attachment: Attachment) -> bool:
-        """Whether it is a snapshot of the very disk: an earlier one of the same name has another id."""
-        if point.source_disk != attachment.disk:
-            return False
+        """Whether it is a snapshot of the very disk (an earlier one of the same name has another id), or what a restore has made the disk from."""
         disk = self._client.get_disk(place_of(attachment.disk), last_part(attachment.disk))
-        return disk is not None and disk.uid == point.source_uid
+        if disk is None:
+            return False
+        return disk.source_snapshot_uid == point.uid or (point.source_disk == attachment.disk and disk.uid == point.source_uid)
 
     def _of_image(self, task: Task) -> Named:
         family = task["image_family"] or (last_part(task["source_image"]) if "/family/" in task["source_image"] else "")

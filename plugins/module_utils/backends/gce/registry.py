@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...core.arguments import Task
 from ...core.runner import Backend, Registered
 from ...core.waiter import Waiter
+from ...recovery.vm_backends import vm_backup, vm_restore
 from .options import SNAPSHOT as SNAPSHOT_OPTIONS
 from .options import VM_BACKUP, VM_RESTORE
 
@@ -17,18 +18,10 @@ if TYPE_CHECKING:
     from ...recovery.provider import Provider
 
 
-def _backup(task: Task, waiter: Waiter) -> Backend:
-    from ...recovery.backup.backend import BackupBackend
+def _provider(task: Task, waiter: Waiter) -> Provider:
     from .provider import make
 
-    return BackupBackend(task, waiter, make(task, waiter))
-
-
-def _restore(task: Task, waiter: Waiter) -> Backend:
-    from ...recovery.restore.backend import RestoreBackend
-    from .provider import make
-
-    return RestoreBackend(task, waiter, make(task, waiter))
+    return make(task, waiter)
 
 
 def _snapshot(task: Task, waiter: Waiter) -> Backend:
@@ -47,6 +40,6 @@ def _snapshot(task: Task, waiter: Waiter) -> Backend:
     return SnapshotBackend(task, waiter, GceSnapshots(client, task), provider)
 
 
-BACKUP = Registered(VM_BACKUP, _backup, ("name", "uid", "vm_name"))
-RESTORE = Registered(VM_RESTORE, _restore, ("name", "uid"))
+BACKUP = vm_backup(VM_BACKUP, _provider)
+RESTORE = vm_restore(VM_RESTORE, _provider)
 SNAPSHOT = Registered(SNAPSHOT_OPTIONS, _snapshot, ("name", "uid", "source_disk"))

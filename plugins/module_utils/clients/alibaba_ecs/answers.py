@@ -16,7 +16,6 @@ from ...core.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
-    OutcomeUnknown,
     ProviderFailure,
     RateLimited,
     RecoveryError,
@@ -24,6 +23,7 @@ from ...core.errors import (
 )
 from ...transport.retry import retry_after_s
 from ...transport.session import Reply
+from ...transport.trouble import Trouble
 
 Wire = dict[str, Any]
 
@@ -66,16 +66,6 @@ _STATE = (
     r"|Locked|CREATING|Creating|ChargeTypeViolation|DiskNotPortable|\.Unfinished|NotFoundSystemDisk|NotOriginInstance|^PrimaryEniHas"
     "|IncorrectTaskStatus|StatusViolation|IsTransfering|HasTransitionRecord|DiskInCoolingPeriod"
 )
-
-
-class Trouble(Exception):
-    """An exchange without a good answer. ``acted`` says that the server may have done what it was asked, ``after_s`` when to come back."""
-
-    def __init__(self, error: RecoveryError, *, acted: bool = False, after_s: float | None = None) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.acted = acted
-        self.after_s = after_s
 
 
 class _Meaning(NamedTuple):
@@ -184,17 +174,6 @@ def _foreign(status: int, headers: Mapping[str, str]) -> Trouble:
     )
     kind = RateLimited if status == 429 else ProviderFailure if passing else InvalidRequest
     return Trouble(kind(message, http_status=status, transient=passing), acted=passing and status != 429, after_s=retry_after_s(headers.get("Retry-After")))
-
-
-def retold(error: RecoveryError, message: str, kind: type[RecoveryError] | None = None) -> RecoveryError:
-    """The same error in other words, and of another kind when one is given (which then is not transient)."""
-    facts: dict[str, Any] = {"code": error.code, "http_status": error.http_status, "request_id": error.request_id, "record": error.record}
-    return (kind or type(error))(message, transient=error.transient and kind is None, **facts)
-
-
-def unknown(error: RecoveryError) -> RecoveryError:
-    """The error of a change of which nobody knows whether it was carried out."""
-    return retold(error, error.message, OutcomeUnknown)
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:

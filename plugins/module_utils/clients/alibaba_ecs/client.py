@@ -10,14 +10,14 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.errors import Conflict, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
+from ...core.errors import OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
 from ...core.waiter import Waiter
 from ...transport.exchange import Limits
-from ...transport.failures import not_sent_again
-from ...transport.retry import Brake, Retry, TryAgain
+from ...transport.retry import Brake, Retry
 from ...transport.session import Tls
+from ...transport.trouble import repeated, retold
 from . import paging
-from .answers import Trouble, Wire, retold, unknown
+from .answers import Wire
 from .credentials import Credentials
 from .session import AlibabaSession
 from .signing import ECS, VPC, Call, flattened
@@ -145,27 +145,10 @@ class AlibabaClient:
         return self._session.exchange(call, self.region, params, limits, self._retry)
 
     def _repeated(self, what: str, send: Callable[[], Wire], *, changes: bool, again: bool) -> Wire:
-        earlier: RecoveryError | None = None
+        def told(error: RecoveryError) -> RecoveryError:
+            return retold(error, f"could not {what}: {error.message}")
 
-        def attempt() -> Wire:
-            nonlocal earlier
-            try:
-                return send()
-            except Trouble as trouble:
-                error = retold(trouble.error, f"could not {what}: {trouble.error.message}")
-                if changes and trouble.acted:
-                    earlier, self._acts.acted = error, True
-                # An earlier attempt may have been carried out, whatever this one was told. Only absence, or what is so already, tells of its work.
-                tells = isinstance(error, (Conflict, NotFound)) and not error.transient
-                unsure = changes and (trouble.acted or (earlier and not tells))
-                failure = unknown(error) if unsure else error
-                if error.transient and (again or not trouble.acted):
-                    raise TryAgain(failure, trouble.after_s) from trouble
-                raise failure from trouble
-            except RecoveryError as refusal:
-                # The guard's: an earlier attempt of which nobody knows the outcome must not be hidden by it.
-                if earlier is None:
-                    raise
-                raise not_sent_again(refusal, earlier) from refusal
+        def acted() -> None:
+            self._acts.acted = True
 
-        return self._retry.run(attempt)
+        return repeated(send, self._retry, told, changes=changes, on_acted=acted, again=again)

@@ -17,7 +17,8 @@ from ...core.errors import AuthenticationFailed, Cancelled, InvalidRequest, Prov
 from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.session import HttpSession, Reply, Tls, acquire, server_of
-from .answers import Trouble, judged, retold, scrubbed
+from ...transport.trouble import Trouble, retold
+from .answers import judged, scrubbed
 from .signing import STS, USE, Call, Key, flattened, signed, sts_address
 
 METADATA_URL = "http://100.100.100.200"

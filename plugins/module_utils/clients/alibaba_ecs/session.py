@@ -12,7 +12,8 @@ from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.retry import Brake, Retry
 from ...transport.session import HttpSession, Tls, server_of
-from .answers import Trouble, Wire, judged, scrubbed
+from ...transport.trouble import Trouble
+from .answers import Wire, judged, scrubbed
 from .credentials import Credentials, Keys, is_expired
 from .signing import USE, Call, Key, address, check_library, signed
 

@@ -14,13 +14,13 @@ from ...core.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
-    OutcomeUnknown,
     ProviderFailure,
     RateLimited,
     RecoveryError,
     Unsupported,
 )
 from ...transport.retry import retry_after_s
+from ...transport.trouble import Trouble
 
 _LONGEST_TEXT = 1000
 _SECRET_KEYS = ("rawKey", "rsaEncryptedKey", "wrappedKey")
@@ -37,16 +37,6 @@ _STOCK_ADVICE = "Google has no such capacity there now: try again later, or in a
 _QUOTA_ADVICE = "Free what is no longer needed, or ask Google for a higher quota of this project."
 _RATE_ADVICE = "Google limits how often this may be done: let some time pass, or do less at once."
 _LOGIN_ADVICE = "Check service_account_file, service_account_contents or access_token, or the application default credentials."
-
-
-class Trouble(Exception):
-    """An exchange without a good answer. ``acted`` says that the server may have done what it was asked, ``after_s`` when to come back."""
-
-    def __init__(self, error: RecoveryError, *, acted: bool = False, after_s: float | None = None) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.acted = acted
-        self.after_s = after_s
 
 
 class _Meaning(NamedTuple):
@@ -105,17 +95,6 @@ def operation_failure(wire: Mapping[str, Any]) -> RecoveryError | None:
     facts: dict[str, Any] = {"code": code or None, "http_status": status, "request_id": wire.get("name"), "transient": transient}
     marks = ", ".join(filter(None, [f"HTTP {status}" if status else "", code]))
     return kind(_sentence(text, marks, advice or _advice(kind, text)), **facts)
-
-
-def retold(error: RecoveryError, message: str, kind: type[RecoveryError] | None = None) -> RecoveryError:
-    """The same error in other words, and of another kind when one is given (which then is not transient)."""
-    facts: dict[str, Any] = {"code": error.code, "http_status": error.http_status, "request_id": error.request_id, "record": error.record}
-    return (kind or type(error))(message, transient=error.transient and kind is None, **facts)
-
-
-def unknown(error: RecoveryError) -> RecoveryError:
-    """The error of a change of which nobody knows whether it was carried out."""
-    return retold(error, error.message, OutcomeUnknown)
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:

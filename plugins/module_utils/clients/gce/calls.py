@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from ...core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
-from ...transport.failures import not_sent_again
-from ...transport.retry import Retry, TryAgain
-from .answers import Trouble, key_secrets, metadata_values, retold, scrubbed, unknown
+from ...core.errors import InvalidRequest, NotFound, OutcomeUnknown, ProviderFailure, RecoveryError, WaitTimeout
+from ...transport.retry import Retry
+from ...transport.trouble import Trouble, repeated, retold
+from .answers import key_secrets, metadata_values, scrubbed
 from .objects import Operation, Place, Wire, operation
 from .sdk import Change, GceSdk
 from .session import GceSession, limited
@@ -168,31 +168,10 @@ class GceCalls:
         return self._session.exchange(method, url, params=params, **sent)[1]
 
     def _repeat(self, what: str, send: Callable[[], T], *, changes: bool, secrets: Iterable[str] = ()) -> T:
-        earlier: RecoveryError | None = None
+        def acted() -> None:
+            self.acted = True
 
-        def attempt() -> T:
-            nonlocal earlier
-            try:
-                return send()
-            except Trouble as trouble:
-                error = self.told(trouble.error, f"could not {what}", secrets)
-                if changes and trouble.acted:
-                    earlier, self.acted = error, True
-                if earlier and not isinstance(error, (Conflict, NotFound)):
-                    # An earlier attempt may have been carried out, whatever this one was told.
-                    failure: RecoveryError = unknown(error)
-                else:
-                    failure = error
-                if error.transient:
-                    raise TryAgain(failure, trouble.after_s) from trouble
-                raise failure from trouble
-            except RecoveryError as refusal:
-                # The guard's: an earlier attempt of which nobody knows the outcome must not be hidden by it.
-                if earlier is None:
-                    raise
-                raise not_sent_again(refusal, earlier) from refusal
-
-        return self._retry.run(attempt)
+        return repeated(send, self._retry, lambda error: self.told(error, f"could not {what}", secrets), changes=changes, on_acted=acted)
 
     def told(self, error: RecoveryError, attempted: str, secrets: Iterable[str] = ()) -> RecoveryError:
         """The error with what was attempted, and without secrets."""

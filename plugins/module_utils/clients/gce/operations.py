@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ...core.errors import Cancelled, NotFound, RecoveryError, WaitTimeout
 from ...core.waiter import Waiter
-from .answers import Trouble, operation_failure, retold
+from ...transport.trouble import Trouble, retold
+from .answers import operation_failure
 from .calls import GceCalls, where
 from .objects import Operation
 

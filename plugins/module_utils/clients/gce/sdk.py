@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import MissingLibrary, ProviderFailure
-from .answers import Trouble
+from ...transport.trouble import Trouble
 from .objects import REGION, Place, Wire
 from .session import LIBRARY, GceSession
 

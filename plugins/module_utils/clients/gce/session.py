@@ -19,7 +19,8 @@ from ...transport.exchange import Limits
 from ...transport.failures import Unanswered
 from ...transport.retry import Brake, Retry
 from ...transport.session import CONNECTIONS, HttpSession, Reply, Tls, acquire, server_of
-from .answers import Trouble, is_shared_limit, refusal
+from ...transport.trouble import Trouble
+from .answers import is_shared_limit, refusal
 
 LIBRARY = "google-cloud-compute"
 _USE = "to talk to Compute Engine"

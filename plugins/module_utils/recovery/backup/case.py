@@ -85,8 +85,8 @@ class BackupCase:
     def found(self) -> Record | None:
         """The backup, as far as there is one. Waits first for operations that a dead run left on the VM."""
         claim = self.claim
-        if claim and claim.purpose.startswith(SAVING) and self.target.unfinished():
-            # An operation that ends between two of our reads would show us a VM that never was.
+        if claim and claim.purpose.startswith(SAVING):
+            # An operation that ends between two of our reads would show us a VM that never was: it is seen to its end, then all is read.
             self.target.settle()
             self.forget_machine()
         if self.machine is None and self.task["retire_source"] and not self.chosen:

@@ -19,12 +19,12 @@ from ..model import Strategy
 from ..provider import Provider
 from .case import LONGEST_NAME
 from .delete import RestoreDeletion
+from .delete_reset import ResetDeletion
 from .found import Restore, Restores
 from .plan import RestorePlanner
 from .records import record_of
 from .reset_records import record_of as record_of_reset
 from .resets import ROLLBACK, Reset, Resets
-from .routes.give_up_reset import ResetDeletion
 from .routes.plan_reset import ResetPlanner
 from .source import check_ways
 

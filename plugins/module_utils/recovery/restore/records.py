@@ -11,10 +11,10 @@ from typing import Any
 from ...core.model import PENDING, RUNNING, SUCCEEDED, Record
 from .. import marks
 from ..model import Device, Disk, Identity, Machine, Power
+from ..provider import Provider
 from .found import Restore
 from .steps import ATTACHING, CREATING, DETACHING, INSERTING, REMOVING, STARTING, STOPPING, UNLOCKING
 
-_READY = "READY"
 DETAILS: Mapping[str, Any] = {
     "vm": "",
     "zone": "",
@@ -92,7 +92,7 @@ def _disk(disk: Disk, device: Device | None, machine: Machine | None) -> dict[st
     }
 
 
-def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags: Mapping[str, str], *, keeps_old: bool, vm_status: str) -> Record:
+def predicted(identity: Identity, provider: Provider, devices: Sequence[Device], tags: Mapping[str, str], *, keeps_old: bool, vm_status: str) -> Record:
     """The record that a restore will have when it is complete."""
     disks = [
         {
@@ -101,7 +101,7 @@ def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags
             "uid": "",
             "source": device.source,
             "old_disk": device.old,
-            "status": _READY,
+            "status": provider.disks.ATTACHED,
             "attached": True,
             "recovery_point_at": device.taken_at,
         }
@@ -121,7 +121,7 @@ def predicted(identity: Identity, provider: str, devices: Sequence[Device], tags
     return Record(
         identity.restore,
         uid_of(identity.place, identity.vm, identity.restore),
-        provider,
+        provider.NAME,
         SUCCEEDED,
         None,
         marks.in_all(asked) if asked else dict(tags),

@@ -53,7 +53,7 @@ class Assembly:
         going_back = identity.strategy == Strategy.ROLLBACK.value
         status = case.provider.machines.status_word(Power.ON if wanted.start else Power.OFF)
         tags = case.provider.marks.check_tags(case.task["tags"])
-        after = predicted(identity, case.provider.NAME, devices, tags, keeps_old=not wanted.delete_old, vm_status=status)
+        after = predicted(identity, case.provider, devices, tags, keeps_old=not wanted.delete_old, vm_status=status)
         facts = Plan(
             after=after,
             verb="completed",

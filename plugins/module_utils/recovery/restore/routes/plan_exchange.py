@@ -105,6 +105,11 @@ class ExchangePlanner:
             self._refuse_cleaned_up(before, machine)
             plan = give_up_unfinished(case.target, case.lock, before, case.name, case.was_on(), case.task, under_lock=case.under_lock)
             return plan if case.under_lock else replace(plan, replan=self._again, replan_after=LOCKING)
+        if before.strategy == Strategy.REPLACE.value and case.provider.machines.KEEPS_REPLACED:
+            raise Conflict(
+                f'the restore "{before.name}" has replaced {case.target} by another machine, whose disks cannot be exchanged for those of the old one.'
+                " Nothing was changed. The old one is kept, stopped, until that restore is deleted; the provider's page says how to bring it back by hand."
+            )
         looks: Looks = []
         devices = self._assembly.devices(lambda: DevicePlanner(case.task, case.target, identity).of_rollback(before, machine, half_way, case.known), looks)
         if not devices and not looks:

@@ -54,7 +54,7 @@ class ResetPlanner:
         """The roll-back of this name, complete or not; None when there is none."""
         case = self._case
         claim = self._target.claim()
-        if claim and case.may_follow(claim) and self._target.unfinished():
+        if claim and case.may_follow(claim):
             # What a dead run has begun on the disks ends first: otherwise they would be read in the middle of it.
             self._target.settle()
         reset = self._resets.of(case.name, self._target.name)

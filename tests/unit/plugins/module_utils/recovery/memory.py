@@ -241,6 +241,8 @@ class MemoryMachines:
 class MemoryDisks:
     """The disks of one place. ``tags`` are the task's."""
 
+    ATTACHED: ClassVar[str] = "READY"
+
     def __init__(self, process: Process, place: str, tags: Mapping[str, str]) -> None:
         self._process, self._cloud, self._place, self._tags = process, process.cloud, place, tags
 
@@ -639,7 +641,14 @@ class MemoryExtras:
         self._made: set[str] = set()
 
     def findings(self, intent: Intent) -> Iterable[Callable[[], Iterable[Finding]]]:
-        return [lambda: self._cloud.findings, lambda: [warning("a tool that owns the disks will see a change.")] if intent.stops else []]
+        disks = warning("a tool that owns the disks will see a change.")
+        return [lambda: self._cloud.findings, lambda: [disks] if intent.stops else [], partial(self._groups, intent.machine)]
+
+    def _groups(self, machine: Machine | None) -> Iterable[Finding]:
+        """What a provider is asked about a machine by its name fails when it has gone since it was read."""
+        if machine and machine.ref not in self._cloud.things:
+            raise NotFound(f"there are no groups of {machine.name}: it is gone.")
+        return []
 
     def steps(self, intent: Intent, at: Moment, gate: Gate) -> Sequence[Step]:
         machine = intent.machine

@@ -221,3 +221,19 @@ def test_loser_of_the_race_for_the_lock_has_changed_nothing_and_says_who_has_it(
     assert not loser.process.acted
     assert 'is held by the restore "r1"' in loser.message
     assert "Run the task again" not in loser.message
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_deletion_of_a_dead_run_that_ends_between_two_reads_is_seen(number: int) -> None:
+    """The VM is read, and is gone when it is asked what is under way on it."""
+    bench = saved()
+    bench.restore(strategy="replace", script=at("deleting VM web", Fault.KILLED_SLOW))
+
+    def script(event: Event) -> Fault | None:
+        if event.key == "list operations" and event.number == number:
+            bench.cloud.settle(everything=True)
+        return None
+
+    ran = bench.restore(strategy="replace", script=script)
+    assert ran.ok, ran.message
+    assert bench.contents() == dict.fromkeys(DEVICES, "one")

@@ -222,7 +222,7 @@ def test_giving_a_roll_back_up_deletes_its_safety_points_and_leaves_the_disks(be
 def test_snapshot_of_another_disk_cannot_be_gone_back_to(bench: AlibabaBench) -> None:
     saved(bench)
     points = snapshots_of(bench)
-    ran = bench.restore(name="x1", snapshots={"/dev/xvdb": points["/dev/xvdc"]})
+    ran = bench.restore(name="x1", snapshots={"/dev/xvdb": points["/dev/xvdc"]}, force=True)
     assert "a disk goes back only to snapshots of itself" in bench.refused(ran, "Conflict")
 
 
@@ -265,7 +265,10 @@ def test_instance_can_be_named_by_its_id(bench: AlibabaBench) -> None:
 def test_data_disks_are_exchanged_and_come_back_under_their_devices(bench: AlibabaBench) -> None:
     saved(bench)
     data = {device: uid for device, uid in snapshots_of(bench).items() if device != "/dev/xvda"}
-    assert bench.restore(name="d1", strategy="in_place", snapshots=data).changed
+    predicted = bench.restore(name="d1", strategy="in_place", snapshots=data, check=True)
+    ran = bench.restore(name="d1", strategy="in_place", snapshots=data)
+    known = [{key: value for key, value in disk.items() if key not in ("disk", "uid")} for disk in predicted["restore"]["disks"]]
+    assert known == [{key: value for key, value in disk.items() if key not in ("disk", "uid")} for disk in ran["restore"]["disks"]]
     assert [text.rstrip(".") for text in bench.texts()] == ["SYSTEM", "data", "logs"]
     assert not bench.restore(name="d1", strategy="in_place", snapshots=data).changed
     assert bench.restore(name="d2", strategy="in_place", rollback_of="d1").changed
@@ -391,6 +394,15 @@ def test_replaced_instance_keeps_its_address_and_the_old_one_stays_stopped_until
     assert bench.run("restore", "DELETE", name="p1").changed
     assert [one["InstanceId"] for one in bench.vms()] == [new["InstanceId"]]
     assert len(bench.all("disks")) == 3
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_there_is_no_going_back_from_a_replacement_but_by_hand(bench: AlibabaBench, check: bool) -> None:
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    message = bench.refused(bench.restore(name=None, rollback_of="p1", strategy=None, check=check), "Conflict")
+    assert 'the restore "p1" has replaced VM "web-1" by another machine' in message
+    assert "by hand" in message
 
 
 def test_old_instance_with_somebody_elses_disk_is_not_given_up(bench: AlibabaBench) -> None:

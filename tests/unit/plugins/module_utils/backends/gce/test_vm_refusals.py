@@ -62,6 +62,16 @@ def foreign_snapshot(bench: VmBench) -> str:
     return bench.names("snapshots")[0]
 
 
+def test_restore_from_a_snapshot_of_another_tool_is_unchanged_the_second_time(saved: VmBench) -> None:
+    """The disk in that place is then a new one, which the snapshot is not of but which was made from it."""
+    ours = next(item for item in saved.all("snapshots") if item["sourceDisk"].endswith("/web-1-data"))
+    saved.add("snapshots", "nightly", sourceDisk=ours["sourceDisk"], sourceDiskId=ours["sourceDiskId"], status="READY", diskSizeGb="10")
+    assert saved.restore(snapshots={"data": "nightly"}).changed
+    again = saved.restore(snapshots={"data": "nightly"})
+    assert again.error is None, again.message
+    assert again.sent == []
+
+
 def test_snapshot_of_another_lineage_is_refused(bench: VmBench) -> None:
     name = foreign_snapshot(bench)
     message = bench.refused(bench.restore(snapshots={"data": name}), "Conflict")
