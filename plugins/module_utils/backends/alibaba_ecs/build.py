@@ -13,7 +13,7 @@ from ...clients.alibaba_ecs.client import Wire
 from ...recovery.model import Attachment, Document, Strategy
 from ...recovery.provider import BuildChanges
 from .disks import disk_params
-from .making_way import private_address
+from .making_way import eip_of, private_address, secondary_interfaces
 from .marks import merged_tags
 
 INTERNAL_ADDRESS, EXTERNAL_ADDRESS, SECONDARY_ADDRESSES = "internal_address", "external_address", "secondary_addresses"
@@ -78,6 +78,8 @@ def build_request(document: Document, name: str, attachments: Sequence[Attachmen
         "release": {one.disk: bool(one.kept.get("delete_with_instance", True)) for one in attachments},
         "boot": next((one.disk for one in attachments if one.boot), ""),
         "own_tags": own,
+        "eip": eip_of(wire),
+        "interfaces": secondary_interfaces(document),
         "marks": {},
     }
 

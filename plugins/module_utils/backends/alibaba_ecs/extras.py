@@ -9,18 +9,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from ...clients.alibaba_ecs.client import VPC, AlibabaClient, Wire
+from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...core.arguments import Task
 from ...core.plan import Progress, Step
 from ...recovery import marks
 from ...recovery.findings import Finding
 from ...recovery.gate import Gate
+from ...recovery.marks import split
 from ...recovery.model import Machine, Moment, Strategy
 from ...recovery.provider import Change, Intent
 from .build import EXTERNAL_ADDRESS, INTERNAL_ADDRESS, SECONDARY_ADDRESSES
 from .disks import AlibabaDisks
 from .machines import AlibabaMachines
-from .making_way import MakingWay, eip_of
+from .making_way import MakingWay, eip_of, locks_in, secondary_interfaces
 from .named_images import image_named
 from .preflight import Preflight
 from .things import DISK, INSTANCE, INTERFACE, Polled, change, tags_of, wire_tags
@@ -112,6 +113,11 @@ class _Finishing:
             ours = [key for key in tags_of(one) if key.startswith(marks.PREFIX)]
             if ours and one.get("Type") == "Primary":
                 yield self._tagging(INTERFACE, str(one["NetworkInterfaceId"]), {}, ours, f"the interface of {machine.name}")
+        for wire in self._way.asides(machine.name):
+            # A lock that was renewed in the moment in which the instance made way.
+            left = locks_in(split(tags_of(wire))[0])
+            if left:
+                yield self._tagging(INSTANCE, str(wire["InstanceId"]), {}, [marks.PREFIX + one for one in left], f"what {machine.name} was before")
         by_ref = {one.disk: one for one in machine.attached}
         for device in self._intent.devices:
             disk = self._disks.get(device.new.ref)
@@ -157,36 +163,15 @@ class _Finishing:
         document: Mapping[str, Any] = self._intent.manifest or {}
         found: list[Change] = []
         eip = eip_of(document.get("instance") or {})
-        if eip and eip_of(machine.own.wire) != eip and self._is_free(eip):
-            found.append(change(f"associating address {eip}", f"eip/{eip}", partial(self._associate, machine, eip)))
+        if eip and eip_of(machine.own.wire) != eip and self._way.is_available(eip):
+            found.append(change(f"associating address {eip}", f"eip/{eip}", partial(self._way.give_eip, machine.uid, eip)))
         there = {one["NetworkInterfaceId"] for one in self._way.interfaces(machine.uid)}
-        for one in document.get("interfaces") or ():
-            interface = str(one.get("NetworkInterfaceId"))
-            if one.get("Type") == "Secondary" and interface not in there and self._interface_is_free(interface):
-                found.append(change(f"attaching interface {interface}", f"eni/{interface}", partial(self._attach, machine, interface)))
+        for interface in secondary_interfaces(document):
+            if interface not in there and self._way.is_free(interface):
+                found.append(change(f"attaching interface {interface}", f"eni/{interface}", partial(self._way.give_interface, machine.uid, interface)))
         return found
-
-    def _is_free(self, eip: str) -> bool:
-        return (self._way.eip(eip) or {}).get("Status") == "Available"
-
-    def _interface_is_free(self, interface: str) -> bool:
-        params = {"NetworkInterfaceId": [interface]}
-        listed = self._client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params)
-        return any(one.get("Status") == "Available" for one in listed)
 
     def move_addresses(self) -> None:
         machine = self._machine()
         if machine:
             self._gate.send_all(self._elsewhere(machine))
-
-    def _associate(self, machine: Machine, eip: str) -> Polled:
-        params = {"AllocationId": eip, "InstanceId": machine.uid, "InstanceType": "EcsInstance"}
-        self._client.change(f"give instance {machine.name} its elastic address", "AssociateEipAddress", params, repeatable=True, product=VPC)
-        return Polled(self._client.waiter, lambda: (self._way.eip(eip) or {}).get("Status") == "InUse", "giving the elastic address")
-
-    def _attach(self, machine: Machine, interface: str) -> Polled:
-        params = {"NetworkInterfaceId": interface, "InstanceId": machine.uid}
-        self._client.change(f"attach interface {interface} to instance {machine.name}", "AttachNetworkInterface", params, repeatable=True)
-        return Polled(
-            self._client.waiter, lambda: any(one["NetworkInterfaceId"] == interface for one in self._way.interfaces(machine.uid)), "attaching the interface"
-        )

@@ -212,6 +212,7 @@ class AlibabaMachines:
             aside = self._way.of(name, request["disks"])
             if aside:
                 return self._way.come_back(name, aside, request, marks)
+            self._way.vacate_all(name)
             if self._named(name):
                 raise Conflict(f"could not build instance {name}: there is one of that name.")
             tags = prefixed({**self._of_disks(request), **marks})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,8 +28,8 @@ from .things import DISK, INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, 
 GOES = "goes"
 # The address that an instance had before it made way; it stands there until the instance has it again.
 PARKED = "parked"
-# On an instance that has made way, and nowhere else.
-ASIDE = "aside"
+# On an instance that has made way, and nowhere else; so it is said while it still has addresses.
+ASIDE, LEAVING = "aside", "leaving"
 _INSTANCES, _DISKS = ("Instances", "Instance"), ("Disks", "Disk")
 # The first three addresses of a vSwitch and the last one are the system's.
 _FIRST, _TRIES = 4, 64
@@ -44,17 +44,27 @@ class MakingWay:
     # --- away
 
     def make_way(self, machine: Machine) -> Work:
-        """Note it, take the addresses off, and then take the instance out of sight. What an earlier run has done of that is left."""
-        own: Wire = machine.own.wire
-        address = private_address(own)
-        self._tag(machine.uid, {PARKED: machine.marks.get(PARKED) or address, mark.VM: machine.name})
-        if machine.marks.get(PARKED, address) == address:
-            self._park(machine.uid, own)
-        self.free_interfaces(machine.uid)
-        self.free_eip(machine.uid)
+        """Take the instance out of sight, and then its addresses off it: whatever fails from then on, it is known that it has to come back."""
+        address = machine.marks.get(PARKED) or private_address(machine.own.wire)
+        self._tag(machine.uid, {PARKED: address, mark.VM: machine.name, ASIDE: LEAVING})
+        Polled(self.client.waiter, lambda: mark.PREFIX + ASIDE in tags_of(self._wire(machine.uid)), "noting that the instance makes way").wait()
         self._untag(machine.uid, [*without_lock(machine.marks), mark.WAS, mark.RESTORE])
-        self._tag(machine.uid, {ASIDE: mark.YES})
+        self._vacate(machine.uid)
         return Ended()
+
+    def vacate_all(self, name: str) -> None:
+        """Take the addresses off what has made way for this name, where a run died before it had done so."""
+        for wire in self.asides(name):
+            if tags_of(wire)[mark.PREFIX + ASIDE] == LEAVING:
+                self._vacate(str(wire["InstanceId"]))
+
+    def _vacate(self, instance: str) -> None:
+        wire = self._wire(instance)
+        if private_address(wire) == tags_of(wire).get(mark.PREFIX + PARKED, private_address(wire)):
+            self._park(instance, wire)
+        self._free_interfaces(instance)
+        self._free_eip(instance)
+        self._tag(instance, {ASIDE: mark.YES})
 
     def _park(self, instance: str, wire: Wire) -> None:
         """Give the instance another private address of its vSwitch, so that its own one is free."""
@@ -93,7 +103,7 @@ class MakingWay:
         hosts = (str(network[-number]) for number in range(_FIRST, min(network.num_addresses - _FIRST, _TRIES * 4)))
         return [address for address in hosts if address not in used][:_TRIES]
 
-    def free_interfaces(self, instance: str) -> None:
+    def _free_interfaces(self, instance: str) -> None:
         """Detach the secondary interfaces, which keep their addresses."""
         for one in self.interfaces(instance):
             if one.get("Type") == "Secondary":
@@ -101,20 +111,24 @@ class MakingWay:
                 self.client.change(f"detach interface {one['NetworkInterfaceId']}", "DetachNetworkInterface", params, repeatable=True)
         Polled(self.client.waiter, lambda: all(one.get("Type") != "Secondary" for one in self.interfaces(instance)), "detaching interfaces").wait()
 
-    def free_eip(self, instance: str) -> None:
+    def _free_eip(self, instance: str) -> None:
         """Take the elastic address off, which stays the account's."""
         found = eip_of(self._wire(instance))
         if found:
             params = {"AllocationId": found, "InstanceId": instance}
             self.client.change(f"take the elastic address off instance {instance}", "UnassociateEipAddress", params, repeatable=True, product=VPC)
-            Polled(self.client.waiter, lambda: (self.eip(found) or {}).get("Status") in ("Available", None), "taking the elastic address off").wait()
+            Polled(self.client.waiter, lambda: (self._eip(found) or {}).get("Status") in ("Available", None), "taking the elastic address off").wait()
 
     # --- back
 
+    def asides(self, name: str) -> list[Wire]:
+        """The instances that have made way for this name."""
+        wanted = {mark.PREFIX + ASIDE: None, mark.PREFIX + mark.VM: name}
+        return list(self.client.listed("instances", "DescribeInstances", _INSTANCES, {"Tag": filter_tags(wanted)}))
+
     def of(self, name: str, disks: Sequence[Ref]) -> Wire | None:
         """The instance that has made way for this name and has these very disks; None when there is none."""
-        wanted = {mark.PREFIX + ASIDE: None, mark.PREFIX + mark.VM: name}
-        for wire in self.client.listed("instances", "DescribeInstances", _INSTANCES, {"Tag": filter_tags(wanted)}):
+        for wire in self.asides(name):
             attached = [one for one in self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": wire["InstanceId"]})]
             names = {str(one["DiskId"]) for one in attached} | {str(one.get("DiskName")) for one in attached}
             if attached and len(attached) == len(disks) and names.issuperset(disks):
@@ -122,7 +136,10 @@ class MakingWay:
         return None
 
     def come_back(self, name: str, wire: Wire, request: Any, marks: Mapping[str, str]) -> Work:
-        """Give the instance its address again, start it, and show it under its name. The address can be changed once for each start of the instance."""
+        """Give the instance its addresses again, start it, and show it under its name. The private address can be changed once for each start of it.
+
+        ``request`` is what would build it. What is somebody else's meanwhile is left there.
+        """
         instance, own = str(wire["InstanceId"]), split(tags_of(wire))[0]
         address = own.get(PARKED, "")
         if address and private_address(self._wire(instance)) != address:
@@ -133,8 +150,42 @@ class MakingWay:
         self._tag(instance, dict(marks))
         self._set_release(instance, request["release"])
         self._power(instance, "StartInstance")
-        self._untag(instance, [ASIDE, PARKED, *([] if is_id(INSTANCE, name) else [mark.VM])])
+        try:
+            for interface in request["interfaces"]:
+                self.give_interface(instance, interface)
+            if request["eip"]:
+                self.give_eip(instance, request["eip"])
+        finally:
+            old = [name for name in locks_in(own) if name not in marks]
+            self._untag(instance, [ASIDE, PARKED, *old, *([] if is_id(INSTANCE, name) else [mark.VM])])
         return Ended()
+
+    # --- addresses
+
+    def give_eip(self, instance: str, eip: str) -> None:
+        """Associate an elastic address, unless something has it."""
+        if self.is_available(eip):
+            params = {"AllocationId": eip, "InstanceId": instance, "InstanceType": "EcsInstance"}
+            self.client.change(f"give instance {instance} its elastic address", "AssociateEipAddress", params, repeatable=True, product=VPC)
+            Polled(self.client.waiter, lambda: (self._eip(eip) or {}).get("Status") == "InUse", "giving the elastic address").wait()
+
+    def give_interface(self, instance: str, interface: str) -> None:
+        """Attach a secondary interface, unless something has it."""
+        if self.is_free(interface):
+            of = {"NetworkInterfaceId": interface, "InstanceId": instance}
+            self.client.change(f"attach interface {interface} to instance {instance}", "AttachNetworkInterface", of, repeatable=True)
+            there = partial(self.interfaces, instance)
+            Polled(self.client.waiter, lambda: any(one["NetworkInterfaceId"] == interface for one in there()), "attaching the interface").wait()
+
+    def is_free(self, interface: str) -> bool:
+        """Whether nothing has an interface."""
+        params = {"NetworkInterfaceId": [interface]}
+        listed = self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params)
+        return any(one.get("Status") == "Available" for one in listed)
+
+    def is_available(self, eip: str) -> bool:
+        """Whether nothing has an elastic address."""
+        return (self._eip(eip) or {}).get("Status") == "Available"
 
     def _set_release(self, instance: str, wanted: Mapping[Ref, bool]) -> None:
         """Let each disk go with the instance, or stay, as it did before the instance made way."""
@@ -168,7 +219,7 @@ class MakingWay:
         params = {"InstanceId": instance}
         return list(self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params))
 
-    def eip(self, allocation: str) -> Wire | None:
+    def _eip(self, allocation: str) -> Wire | None:
         params = {"AllocationId": allocation}
         return next(iter(self.client.listed("elastic addresses", "DescribeEipAddresses", ("EipAddresses", "EipAddress"), params, product=VPC)), None)
 
@@ -191,3 +242,13 @@ def private_address(wire: Mapping[str, Any]) -> str:
 def eip_of(wire: Mapping[str, Any]) -> str:
     """The id of the elastic address of an instance; empty when it has none."""
     return str((wire.get("EipAddress") or {}).get("AllocationId") or "")
+
+
+def locks_in(marks: Iterable[str]) -> list[str]:
+    """Those that are a lock's, whoever's it is."""
+    return [name for name in marks if name == mark.LOCK or name.startswith(f"{mark.LOCK}-")]
+
+
+def secondary_interfaces(document: Mapping[str, Any]) -> list[str]:
+    """The ids of the secondary interfaces in a manifest."""
+    return [str(one.get("NetworkInterfaceId")) for one in document.get("interfaces") or () if one.get("Type") == "Secondary"]

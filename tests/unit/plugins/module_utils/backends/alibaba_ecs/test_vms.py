@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.connection import connect
+from ansible_collections.multicloud.recovery.plugins.module_utils.backends.alibaba_ecs.machines import AlibabaMachines
+from ansible_collections.multicloud.recovery.plugins.module_utils.clients.alibaba_ecs.signing import VPC
+from ansible_collections.multicloud.recovery.plugins.module_utils.core.errors import ProviderFailure
 
 from .bench import DEVICES, FIRST, SECOND, TEXTS, VM, AlibabaBench
 
@@ -425,6 +430,75 @@ def test_instance_that_cannot_be_built_brings_the_old_one_back_as_it_was(bench: 
     assert after(bench) == NEW
     assert {one["PrivateIpAddress"] for one in bench.all("interfaces")} == {"192.168.1.1"}
     assert all(one["DeleteWithInstance"] for one in bench.all("disks"))
+    clean(bench)
+
+
+def with_addresses(bench: AlibabaBench) -> tuple[str, str]:
+    """Give the instance an elastic address and a second interface; gives their ids."""
+    wire = of_vm(bench)
+    client = connect(bench.task("restore", name="r1", snapshot_datetime="latest"), bench.waiter())
+    eip = client.change("make an address", "AllocateEipAddress", {}, product=VPC)["AllocationId"]
+    where = {"AllocationId": eip, "InstanceId": bench.instance, "InstanceType": "EcsInstance"}
+    client.change("give the address", "AssociateEipAddress", where, product=VPC)
+    group = wire["SecurityGroupIds"]["SecurityGroupId"][0]
+    interface = bench.call("CreateNetworkInterface", VSwitchId=wire["VpcAttributes"]["VSwitchId"], SecurityGroupId=group)["NetworkInterfaceId"]
+    bench.sleep(5)
+    bench.call("AttachNetworkInterface", InstanceId=bench.instance, NetworkInterfaceId=interface)
+    bench.sleep(5)
+    return eip, interface
+
+
+def holders(bench: AlibabaBench, eip: str, interface: str) -> tuple[str, str, str]:
+    """The instances that have the elastic address, the second interface and the first private address."""
+    (address,) = [one for one in bench.all("eips") if one["AllocationId"] == eip]
+    by_id = {one["NetworkInterfaceId"]: one for one in bench.all("interfaces")}
+    (first,) = [one for one in by_id.values() if one["PrivateIpAddress"] == "192.168.1.1"]
+    return address["InstanceId"], by_id[interface]["InstanceId"], first["InstanceId"]
+
+
+def test_all_addresses_move_to_the_new_instance(bench: AlibabaBench) -> None:
+    have = with_addresses(bench)
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    assert set(holders(bench, *have)) == {of_vm(bench)["InstanceId"]} != {bench.instance}
+    assert bench.restore(name="p1", strategy="replace").sent == []
+    clean(bench)
+
+
+@pytest.mark.parametrize("action", ["ModifyInstanceVpcAttribute", "DetachNetworkInterface", "UnassociateEipAddress", "RunInstances"])
+def test_addresses_are_back_when_the_old_one_comes_back(bench: AlibabaBench, action: str) -> None:
+    have = with_addresses(bench)
+    saved(bench)
+    bench.control.add_fault("status", route=action, status=403, reason="OperationDenied", nth=1)
+    assert bench.restore(name="p1", strategy="replace").error
+    there = of_vm(bench)
+    assert (there["InstanceId"], there["Status"], there["tags"]) == (bench.instance, "Running", {"env": "prod"})
+    assert set(holders(bench, *have)) == {bench.instance}
+    assert after(bench) == NEW
+    clean(bench)
+
+
+def test_address_that_the_new_one_did_not_get_is_given_by_the_next_run(bench: AlibabaBench) -> None:
+    have = with_addresses(bench)
+    saved(bench)
+    bench.control.add_fault("status", route="AssociateEipAddress", status=403, reason="OperationDenied", nth=1)
+    assert bench.restore(name="p1", strategy="replace").error
+    assert bench.restore(name="p1", strategy="replace").changed
+    assert set(holders(bench, *have)) == {of_vm(bench)["InstanceId"]} != {bench.instance}
+
+
+@pytest.mark.parametrize("action", ["ModifyInstanceVpcAttribute", "DetachNetworkInterface", "UnassociateEipAddress"])
+def test_instance_that_has_made_way_by_half_is_replaced_by_the_next_run(make_bench: Make, action: str) -> None:
+    bench = make_bench()
+    have = with_addresses(bench)
+    saved(bench)
+    bench.control.add_fault("status", route=action, status=403, reason="OperationDenied", times=0)
+    with mock.patch.object(AlibabaMachines, "build", side_effect=ProviderFailure("so that it cannot come back")):
+        assert bench.restore(name="p1", strategy="replace").error
+    bench.control.clear_faults()
+    bench.sleep(120)
+    assert bench.restore(name="p1", strategy="replace").changed
+    assert set(holders(bench, *have)) == {of_vm(bench)["InstanceId"]} != {bench.instance}
     clean(bench)
 
 
