@@ -12,8 +12,8 @@ from typing import Any
 from ...clients.alibaba_ecs.client import Wire
 from ...recovery.model import Attachment, Document, Strategy
 from ...recovery.provider import BuildChanges
+from .addresses import eip_of, private_address, secondary_interfaces
 from .disks import disk_params
-from .making_way import eip_of, private_address, secondary_interfaces
 from .marks import merged_tags
 
 INTERNAL_ADDRESS, EXTERNAL_ADDRESS, SECONDARY_ADDRESSES = "internal_address", "external_address", "secondary_addresses"

@@ -18,10 +18,11 @@ from ...recovery.gate import Gate
 from ...recovery.marks import split
 from ...recovery.model import Machine, Moment, Strategy
 from ...recovery.provider import Change, Intent
+from .addresses import eip_of, secondary_interfaces
 from .build import EXTERNAL_ADDRESS, INTERNAL_ADDRESS, SECONDARY_ADDRESSES
 from .disks import AlibabaDisks
 from .machines import AlibabaMachines
-from .making_way import MakingWay, eip_of, locks_in, secondary_interfaces
+from .making_way import MakingWay, locks_in
 from .named_images import image_named
 from .preflight import Preflight
 from .things import DISK, INSTANCE, INTERFACE, Polled, change, tags_of, wire_tags
@@ -108,7 +109,7 @@ class _Finishing:
         request = self._request()
         extra = [name for name in _OF_DISKS if name in machine.marks and not (name == marks.RESTORE and machine.marks.get(name) == "")]
         yield from self._tags(INSTANCE, machine.uid, machine.tags, request.get("tags") or {}, extra, machine.name)
-        for one in self._way.interfaces(machine.uid):
+        for one in self._way.addresses.interfaces(machine.uid):
             # It got the tags of the request that has made the instance, the lock among them.
             ours = [key for key in tags_of(one) if key.startswith(marks.PREFIX)]
             if ours and one.get("Type") == "Primary":
@@ -161,14 +162,14 @@ class _Finishing:
     def _elsewhere(self, machine: Machine) -> list[Change]:
         """The elastic address and the secondary interfaces of the manifest that the machine does not have yet, each as the change that gives it."""
         document: Mapping[str, Any] = self._intent.manifest or {}
-        found: list[Change] = []
+        addresses, found = self._way.addresses, list[Change]()
         eip = eip_of(document.get("instance") or {})
-        if eip and eip_of(machine.own.wire) != eip and self._way.is_available(eip):
-            found.append(change(f"associating address {eip}", f"eip/{eip}", partial(self._way.give_eip, machine.uid, eip)))
-        there = {one["NetworkInterfaceId"] for one in self._way.interfaces(machine.uid)}
+        if eip and eip_of(machine.own.wire) != eip and addresses.is_available(eip):
+            found.append(change(f"associating address {eip}", f"eip/{eip}", partial(addresses.give_eip, machine.uid, eip)))
+        there = {one["NetworkInterfaceId"] for one in addresses.interfaces(machine.uid)}
         for interface in secondary_interfaces(document):
-            if interface not in there and self._way.is_free(interface):
-                found.append(change(f"attaching interface {interface}", f"eni/{interface}", partial(self._way.give_interface, machine.uid, interface)))
+            if interface not in there and addresses.is_free(interface):
+                found.append(change(f"attaching interface {interface}", f"eni/{interface}", partial(addresses.give_interface, machine.uid, interface)))
         return found
 
     def move_addresses(self) -> None:

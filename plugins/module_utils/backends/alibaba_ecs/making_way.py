@@ -9,7 +9,6 @@ No other instance can have its system disk, so that it is not deleted before its
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from ...recovery.lock.claim import without_lock
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Machine, Ref
 from ...recovery.provider import Work
+from .addresses import INSTANCES, Addresses, private_address
 from .things import DISK, INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
 
 # On a disk: it goes with its instance, although a restore has seen to it that it does not for the time being.
@@ -30,7 +30,7 @@ GOES = "goes"
 PARKED = "parked"
 # On an instance that has made way, and nowhere else; so it is said while it still has addresses.
 ASIDE, LEAVING = "aside", "leaving"
-_INSTANCES, _DISKS = ("Instances", "Instance"), ("Disks", "Disk")
+_DISKS = ("Disks", "Disk")
 # The first three addresses of a vSwitch and the last one are the system's.
 _FIRST, _TRIES = 4, 64
 
@@ -41,13 +41,17 @@ class MakingWay:
 
     client: AlibabaClient
 
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(self.client)
+
     # --- away
 
     def make_way(self, machine: Machine) -> Work:
         """Take the instance out of sight, and then its addresses off it: whatever fails from then on, it is known that it has to come back."""
         address = machine.marks.get(PARKED) or private_address(machine.own.wire)
         self._tag(machine.uid, {PARKED: address, mark.VM: machine.name, ASIDE: LEAVING})
-        Polled(self.client.waiter, lambda: mark.PREFIX + ASIDE in tags_of(self._wire(machine.uid)), "noting that the instance makes way").wait()
+        Polled(self.client.waiter, lambda: mark.PREFIX + ASIDE in tags_of(self.addresses.wire(machine.uid)), "noting that the instance makes way").wait()
         self._untag(machine.uid, [*without_lock(machine.marks), mark.WAS, mark.RESTORE])
         self._vacate(machine.uid)
         return Ended()
@@ -59,11 +63,11 @@ class MakingWay:
                 self._vacate(str(wire["InstanceId"]))
 
     def _vacate(self, instance: str) -> None:
-        wire = self._wire(instance)
+        wire = self.addresses.wire(instance)
         if private_address(wire) == tags_of(wire).get(mark.PREFIX + PARKED, private_address(wire)):
             self._park(instance, wire)
-        self._free_interfaces(instance)
-        self._free_eip(instance)
+        self.addresses.free_interfaces(instance)
+        self.addresses.free_eip(instance)
         self._tag(instance, {ASIDE: mark.YES})
 
     def _park(self, instance: str, wire: Wire) -> None:
@@ -87,12 +91,12 @@ class MakingWay:
             params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
             self.client.change(what, "ModifyInstanceVpcAttribute", params, repeatable=True)
         except RecoveryError:
-            if private_address(self._wire(instance)) != address:
+            if private_address(self.addresses.wire(instance)) != address:
                 raise
         self._until_at(instance, address)
 
     def _until_at(self, instance: str, address: str) -> None:
-        Polled(self.client.waiter, lambda: private_address(self._wire(instance)) == address, "the change of the private address").wait()
+        Polled(self.client.waiter, lambda: private_address(self.addresses.wire(instance)) == address, "the change of the private address").wait()
 
     def _candidates(self, vswitch: str) -> list[str]:
         """Addresses to try, from the end of the range, where fewer are in use; those that interfaces have are left out."""
@@ -103,28 +107,12 @@ class MakingWay:
         hosts = (str(network[-number]) for number in range(_FIRST, min(network.num_addresses - _FIRST, _TRIES * 4)))
         return [address for address in hosts if address not in used][:_TRIES]
 
-    def _free_interfaces(self, instance: str) -> None:
-        """Detach the secondary interfaces, which keep their addresses."""
-        for one in self.interfaces(instance):
-            if one.get("Type") == "Secondary":
-                params = {"NetworkInterfaceId": one["NetworkInterfaceId"], "InstanceId": instance}
-                self.client.change(f"detach interface {one['NetworkInterfaceId']}", "DetachNetworkInterface", params, repeatable=True)
-        Polled(self.client.waiter, lambda: all(one.get("Type") != "Secondary" for one in self.interfaces(instance)), "detaching interfaces").wait()
-
-    def _free_eip(self, instance: str) -> None:
-        """Take the elastic address off, which stays the account's."""
-        found = eip_of(self._wire(instance))
-        if found:
-            params = {"AllocationId": found, "InstanceId": instance}
-            self.client.change(f"take the elastic address off instance {instance}", "UnassociateEipAddress", params, repeatable=True, product=VPC)
-            Polled(self.client.waiter, lambda: (self._eip(found) or {}).get("Status") in ("Available", None), "taking the elastic address off").wait()
-
     # --- back
 
     def asides(self, name: str) -> list[Wire]:
         """The instances that have made way for this name."""
         wanted = {mark.PREFIX + ASIDE: None, mark.PREFIX + mark.VM: name}
-        return list(self.client.listed("instances", "DescribeInstances", _INSTANCES, {"Tag": filter_tags(wanted)}))
+        return list(self.client.listed("instances", "DescribeInstances", INSTANCES, {"Tag": filter_tags(wanted)}))
 
     def of(self, name: str, disks: Sequence[Ref]) -> Wire | None:
         """The instance that has made way for this name and has these very disks; None when there is none."""
@@ -142,7 +130,7 @@ class MakingWay:
         """
         instance, own = str(wire["InstanceId"]), split(tags_of(wire))[0]
         address = own.get(PARKED, "")
-        if address and private_address(self._wire(instance)) != address:
+        if address and private_address(self.addresses.wire(instance)) != address:
             self._power(instance, "StartInstance")
             self._power(instance, "StopInstance")
             vswitch = str((wire.get("VpcAttributes") or {}).get("VSwitchId") or "")
@@ -152,40 +140,13 @@ class MakingWay:
         self._power(instance, "StartInstance")
         try:
             for interface in request["interfaces"]:
-                self.give_interface(instance, interface)
+                self.addresses.give_interface(instance, interface)
             if request["eip"]:
-                self.give_eip(instance, request["eip"])
+                self.addresses.give_eip(instance, request["eip"])
         finally:
             old = [name for name in locks_in(own) if name not in marks]
             self._untag(instance, [ASIDE, PARKED, *old, *([] if is_id(INSTANCE, name) else [mark.VM])])
         return Ended()
-
-    # --- addresses
-
-    def give_eip(self, instance: str, eip: str) -> None:
-        """Associate an elastic address, unless something has it."""
-        if self.is_available(eip):
-            params = {"AllocationId": eip, "InstanceId": instance, "InstanceType": "EcsInstance"}
-            self.client.change(f"give instance {instance} its elastic address", "AssociateEipAddress", params, repeatable=True, product=VPC)
-            Polled(self.client.waiter, lambda: (self._eip(eip) or {}).get("Status") == "InUse", "giving the elastic address").wait()
-
-    def give_interface(self, instance: str, interface: str) -> None:
-        """Attach a secondary interface, unless something has it."""
-        if self.is_free(interface):
-            of = {"NetworkInterfaceId": interface, "InstanceId": instance}
-            self.client.change(f"attach interface {interface} to instance {instance}", "AttachNetworkInterface", of, repeatable=True)
-            there = partial(self.interfaces, instance)
-            Polled(self.client.waiter, lambda: any(one["NetworkInterfaceId"] == interface for one in there()), "attaching the interface").wait()
-
-    def is_free(self, interface: str) -> bool:
-        """Whether nothing has an interface."""
-        params = {"NetworkInterfaceId": [interface]}
-        listed = self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params)
-        return any(one.get("Status") == "Available" for one in listed)
-
-    def is_available(self, eip: str) -> bool:
-        """Whether nothing has an elastic address."""
-        return (self._eip(eip) or {}).get("Status") == "Available"
 
     def _set_release(self, instance: str, wanted: Mapping[Ref, bool]) -> None:
         """Let each disk go with the instance, or stay, as it did before the instance made way."""
@@ -207,21 +168,9 @@ class MakingWay:
             Polled(self.client.waiter, partial(self._is, instance, status), f"{action} of instance {instance}").wait()
 
     def _is(self, instance: str, status: str) -> bool:
-        return self._wire(instance).get("Status") == status
+        return self.addresses.wire(instance).get("Status") == status
 
     # --- reading
-
-    def _wire(self, instance: str) -> Wire:
-        found = self.client.listed(f"instance {instance}", "DescribeInstances", _INSTANCES, {"InstanceIds": json.dumps([instance])})
-        return next(iter(found), {})
-
-    def interfaces(self, instance: str) -> list[Wire]:
-        params = {"InstanceId": instance}
-        return list(self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params))
-
-    def _eip(self, allocation: str) -> Wire | None:
-        params = {"AllocationId": allocation}
-        return next(iter(self.client.listed("elastic addresses", "DescribeEipAddresses", ("EipAddresses", "EipAddress"), params, product=VPC)), None)
 
     def _tag(self, instance: str, values: Mapping[str, str]) -> None:
         tags = wire_tags(prefixed(values))
@@ -234,21 +183,6 @@ class MakingWay:
         self.client.change(f"remove tags of instance {instance}", "UntagResources", params, repeatable=True)
 
 
-def private_address(wire: Mapping[str, Any]) -> str:
-    """The primary private address of an instance; empty when it has none."""
-    return str((((wire.get("VpcAttributes") or {}).get("PrivateIpAddress") or {}).get("IpAddress") or [""])[0])
-
-
-def eip_of(wire: Mapping[str, Any]) -> str:
-    """The id of the elastic address of an instance; empty when it has none."""
-    return str((wire.get("EipAddress") or {}).get("AllocationId") or "")
-
-
 def locks_in(marks: Iterable[str]) -> list[str]:
     """Those that are a lock's, whoever's it is."""
     return [name for name in marks if name == mark.LOCK or name.startswith(f"{mark.LOCK}-")]
-
-
-def secondary_interfaces(document: Mapping[str, Any]) -> list[str]:
-    """The ids of the secondary interfaces in a manifest."""
-    return [str(one.get("NetworkInterfaceId")) for one in document.get("interfaces") or () if one.get("Type") == "Secondary"]

@@ -18,8 +18,8 @@ from ...recovery.findings import Finding, warning
 from ...recovery.model import Attachment, Disk, Machine, Power, Strategy
 from ...recovery.points import instant
 from ...recovery.provider import Intent
+from .addresses import private_address
 from .build import EXTERNAL_ADDRESS, INTERNAL_ADDRESS, SECONDARY_ADDRESSES
-from .making_way import private_address
 from .resets import AlibabaResets
 from .things import locks_of
 
