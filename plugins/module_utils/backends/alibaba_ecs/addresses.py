@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...clients.alibaba_ecs.signing import VPC
+from ...core.errors import RecoveryError
 from .things import Polled
 
 INSTANCES = ("Instances", "Instance")
@@ -29,54 +30,88 @@ class Addresses:
         found = self.client.listed(f"instance {instance}", "DescribeInstances", INSTANCES, {"InstanceIds": json.dumps([instance])})
         return next(iter(found), {})
 
+    def _move(self, what: str, action: str, params: Wire, begun: Callable[[], bool], ended: Callable[[], bool], **where: Any) -> None:
+        """Send a change, and see it ended. Sent again after a lost answer, it is refused although it is under way, or done."""
+        try:
+            self.client.change(what, action, params, repeatable=True, **where)
+        except RecoveryError:
+            if not begun():
+                raise
+        Polled(self.client.waiter, ended, what).wait()
+
     def free_interfaces(self, instance: str) -> None:
         """Detach the secondary interfaces, which keep their addresses."""
         for one in self.interfaces(instance):
             if one.get("Type") == "Secondary":
-                params = {"NetworkInterfaceId": one["NetworkInterfaceId"], "InstanceId": instance}
-                self.client.change(f"detach interface {one['NetworkInterfaceId']}", "DetachNetworkInterface", params, repeatable=True)
-        Polled(self.client.waiter, lambda: all(one.get("Type") != "Secondary" for one in self.interfaces(instance)), "detaching interfaces").wait()
+                interface = str(one["NetworkInterfaceId"])
+                gone = partial(self._is_off, interface, instance)
+                what = f"detach interface {interface} from instance {instance}"
+                self._move(what, "DetachNetworkInterface", {"NetworkInterfaceId": interface, "InstanceId": instance}, gone, partial(self.is_free, interface))
+
+    def _is_off(self, interface: str, instance: str) -> bool:
+        wire = self._interface(interface)
+        return wire.get("InstanceId") != instance or wire.get("Status") in ("Detaching", "Available")
 
     def free_eip(self, instance: str) -> None:
         """Take the elastic address off, which stays the account's."""
         found = eip_of(self.wire(instance))
         if found:
             params = {"AllocationId": found, "InstanceId": instance}
-            self.client.change(f"take the elastic address off instance {instance}", "UnassociateEipAddress", params, repeatable=True, product=VPC)
-            Polled(self.client.waiter, lambda: (self.eip(found) or {}).get("Status") in ("Available", None), "taking the elastic address off").wait()
+
+            def begun() -> bool:
+                return self.eip(found).get("InstanceId") != instance or self.eip(found).get("Status") == "Unassociating"
+
+            what = f"take the elastic address off instance {instance}"
+            self._move(what, "UnassociateEipAddress", params, begun, lambda: self.eip(found).get("Status") in ("Available", None), product=VPC)
 
     def interfaces(self, instance: str) -> list[Wire]:
         params = {"InstanceId": instance}
         return list(self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params))
 
-    def eip(self, allocation: str) -> Wire | None:
+    def eip(self, allocation: str) -> Wire:
+        """An elastic address; empty when there is none."""
         params = {"AllocationId": allocation}
-        return next(iter(self.client.listed("elastic addresses", "DescribeEipAddresses", ("EipAddresses", "EipAddress"), params, product=VPC)), None)
+        return next(iter(self.client.listed("elastic addresses", "DescribeEipAddresses", ("EipAddresses", "EipAddress"), params, product=VPC)), {})
+
+    def _interface(self, interface: str) -> Wire:
+        params = {"NetworkInterfaceId": [interface]}
+        return next(iter(self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params)), {})
 
     def give_eip(self, instance: str, eip: str) -> None:
         """Associate an elastic address, unless something has it."""
         if self.is_available(eip):
             params = {"AllocationId": eip, "InstanceId": instance, "InstanceType": "EcsInstance"}
-            self.client.change(f"give instance {instance} its elastic address", "AssociateEipAddress", params, repeatable=True, product=VPC)
-            Polled(self.client.waiter, lambda: (self.eip(eip) or {}).get("Status") == "InUse", "giving the elastic address").wait()
+
+            def begun() -> bool:
+                return self.eip(eip).get("InstanceId") == instance
+
+            what = f"give instance {instance} its elastic address"
+            self._move(what, "AssociateEipAddress", params, begun, lambda: self.eip(eip).get("Status") == "InUse", product=VPC)
 
     def give_interface(self, instance: str, interface: str) -> None:
         """Attach a secondary interface, unless something has it."""
         if self.is_free(interface):
-            of = {"NetworkInterfaceId": interface, "InstanceId": instance}
-            self.client.change(f"attach interface {interface} to instance {instance}", "AttachNetworkInterface", of, repeatable=True)
-            there = partial(self.interfaces, instance)
-            Polled(self.client.waiter, lambda: any(one["NetworkInterfaceId"] == interface for one in there()), "attaching the interface").wait()
+            there = partial(self._is_on, interface, instance)
+            what = f"attach interface {interface} to instance {instance}"
+            self._move(
+                what,
+                "AttachNetworkInterface",
+                {"NetworkInterfaceId": interface, "InstanceId": instance},
+                lambda: self._interface(interface).get("InstanceId") == instance,
+                there,
+            )
+
+    def _is_on(self, interface: str, instance: str) -> bool:
+        wire = self._interface(interface)
+        return wire.get("InstanceId") == instance and wire.get("Status") == "InUse"
 
     def is_free(self, interface: str) -> bool:
         """Whether nothing has an interface."""
-        params = {"NetworkInterfaceId": [interface]}
-        listed = self.client.listed("interfaces", "DescribeNetworkInterfaces", ("NetworkInterfaceSets", "NetworkInterfaceSet"), params)
-        return any(one.get("Status") == "Available" for one in listed)
+        return self._interface(interface).get("Status") == "Available"
 
     def is_available(self, eip: str) -> bool:
         """Whether nothing has an elastic address."""
-        return (self.eip(eip) or {}).get("Status") == "Available"
+        return self.eip(eip).get("Status") == "Available"
 
 
 def private_address(wire: Mapping[str, Any]) -> str:

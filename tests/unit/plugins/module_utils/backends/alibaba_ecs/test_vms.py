@@ -478,6 +478,16 @@ def test_addresses_are_back_when_the_old_one_comes_back(bench: AlibabaBench, act
     clean(bench)
 
 
+@pytest.mark.parametrize("action", ["DetachNetworkInterface", "UnassociateEipAddress", "AssociateEipAddress", "AttachNetworkInterface"])
+def test_address_of_whose_move_no_answer_came_is_seen_to_have_moved(bench: AlibabaBench, action: str) -> None:
+    have = with_addresses(bench)
+    saved(bench)
+    bench.control.add_fault("drop_after", route=action)
+    ran = bench.restore(name="p1", strategy="replace")
+    assert ran.changed, ran.message
+    assert set(holders(bench, *have)) == {of_vm(bench)["InstanceId"]} != {bench.instance}
+
+
 def test_address_that_the_new_one_did_not_get_is_given_by_the_next_run(bench: AlibabaBench) -> None:
     have = with_addresses(bench)
     saved(bench)
