@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import ClassVar
 
 from ...core.errors import NotFound, RecoveryError
@@ -33,7 +34,14 @@ class _Keys:
         return _found(self._carrier).marks
 
     def write(self, changes: Mapping[str, str | None]) -> None:
-        self._marks.write(_found(self._carrier), changes).send().wait()
+        found = _found(self._carrier)
+        self._marks.write(found, changes).send().wait()
+        added = {key: None for key, value in changes.items() if value is not None}
+        after = self._carrier() if added else found
+        if after is not None and (after.ref, after.uid) != (found.ref, found.uid):
+            # It has made way in this moment. Nobody looks for a lock there, so that nobody would take it off.
+            with suppress(NotFound):
+                self._marks.write(found, added).send().wait()
 
 
 class MarkedPlace:
