@@ -8,9 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from ...core.arguments import Task
+from ...core.errors import NotFound
 from ...core.plan import Plan, Step
 from ...core.waiter import Waiter
 from ..findings import Finding, decide
@@ -63,7 +65,18 @@ class Deletion(ABC, Generic[Kept]):
         )
         if self._under_lock:
             return facts
-        return replace(facts, steps=chained([self._locking(found, target, lock), *facts.steps]), replan=self._again, replan_after=LOCKING)
+        locking = self._locking(found, target, lock)
+        locking = replace(locking, do=partial(self._lock, locking.do))
+        return replace(facts, steps=chained([locking, *facts.steps]), replan=self._again, replan_after=LOCKING)
+
+    def _lock(self, acquire: Callable[[], None] | None) -> None:
+        try:
+            if acquire:
+                acquire()
+        except NotFound:
+            # The last of what a dead run has asked for may go in this moment, and the carrier of the lock with it.
+            if self._find() is not None:
+                raise
 
     def _again(self) -> Plan:
         self._under_lock = True
