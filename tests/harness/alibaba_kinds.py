@@ -59,7 +59,7 @@ CREATES = ("CreateSnapshot", "CreateSnapshotGroup", "CreateImage", "CreateDisk",
 
 def entry(found: Mapping[str, Any]) -> dict[str, Any]:
     """An entry of the log with `key` and `acted`. What only asks whether it would succeed changes nothing, nor does an error inside of a 200."""
-    given: dict[str, Any] = {**{name: value for name, value in found["query"]}, **(found["body"] if isinstance(found["body"], dict) else {})}
+    given: dict[str, Any] = {**dict(found["query"]), **(found["body"] if isinstance(found["body"], dict) else {})}
     changes = found["mutating"] and str(given.get("DryRun")).lower() != "true"
     acted = changes and has_acted({**found, "mutating": changes}) and not (found["status"] == 200 and found["fault"] in ("status", "html"))
     return {**found, "mutating": changes, "acted": acted, "key": ("", str(found["route"]))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Optional
 
 from ..core.arguments import Task
 from ..core.errors import Conflict, NotFound
@@ -17,9 +17,9 @@ from ..core.steps import at_once
 from .model import Attachment, Machine
 from .points import RecoveryPoint
 
-Look = Callable[[str], "RecoveryPoint | None"]
+Look = Callable[[str], Optional[RecoveryPoint]]
 # What a snapshot is of, in the words after "is of", when it is not of the disk that the VM has as its device; empty when it is.
-Stranger = Callable[[RecoveryPoint, "Attachment | None"], str]
+Stranger = Callable[[RecoveryPoint, Optional[Attachment]], str]
 
 
 def given_snapshots(task: Task, vm: str, machine: Machine | None, look: Look, *, ready: str, stranger: Stranger) -> dict[str, RecoveryPoint]:

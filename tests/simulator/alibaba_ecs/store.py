@@ -140,7 +140,7 @@ class World:
             number, digit = divmod(number, len(DIGITS))
             tail = DIGITS[digit] + tail
         head = REGIONS[region][0]
-        filling = "".join(self.random.choice(DIGITS) for _ in range(ID_LENGTH - len(head) - len(tail)))
+        filling = "".join(self.random.choice(DIGITS) for _number in range(ID_LENGTH - len(head) - len(tail)))
         return f"{KINDS[kind]}-{head}{filling}{tail}"
 
     def next_public_address(self) -> str:

@@ -117,7 +117,7 @@ class MakingWay:
     def of(self, name: str, disks: Sequence[Ref]) -> Wire | None:
         """The instance that has made way for this name and has these very disks; None when there is none."""
         for wire in self.asides(name):
-            attached = [one for one in self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": wire["InstanceId"]})]
+            attached = list(self.client.listed("disks", "DescribeDisks", _DISKS, {"InstanceId": wire["InstanceId"]}))
             names = {str(one["DiskId"]) for one in attached} | {str(one.get("DiskName")) for one in attached}
             if attached and len(attached) == len(disks) and names.issuperset(disks):
                 return wire

@@ -155,7 +155,7 @@ class AlibabaSnapshots:
     def _locked_until(self, point: RecoveryPoint) -> str | None:
         """When the lock of a snapshot ends (empty when that is not told); None when it has none."""
         params = {"SnapshotIds": [point.uid]}
-        found = [one for one in self._client.listed("locked snapshots", "DescribeLockedSnapshots", ("LockedSnapshotsInfo",), params)]
+        found = list(self._client.listed("locked snapshots", "DescribeLockedSnapshots", ("LockedSnapshotsInfo",), params))
         held = next((one for one in found if one.get("SnapshotId") == point.uid and one.get("LockStatus") != "expired"), None)
         return None if held is None else str(held.get("LockExpiredTime") or "")
 

@@ -52,7 +52,8 @@ _ALREADY = r"^(IncorrectInstanceStatus|InvalidDisk\.AlreadyDetached|InvalidAssoc
 _NO_ABSENCE = "Type|Filter|Status|Language|Location|Region|Zone|Account|Params|LockReason|PaymentMethod"
 _BUSY = (
     r"Operation\.?Conflict|OperationDenied\.(CreatingConflict|OtherSubnetCreating)|Incorrect(Disk|Instance)Status\.Initializing|InvalidPrivateIp\.Changing"
-    r"|DisksDetachingOnEcsExceeded|TaskConflict|LastOrderProcessing|InstanceNotReady|System\.ServiceBusy|OperationFailed\.(SystemBusy|DistibuteLock|ResourceConflict)"
+    r"|DisksDetachingOnEcsExceeded|TaskConflict|LastOrderProcessing|InstanceNotReady|System\.ServiceBusy"
+    r"|OperationFailed\.(SystemBusy|DistibuteLock|ResourceConflict)"
 )
 _FORBIDDEN = (
     r"^(Forbidden(\.RAM|\.SubUser|\.NotSupportRAM)?|Forbbiden)$|^ImplicitDeny|^NoPermission|PermissionDenied|Unauthorized|NotAuthorized|NotInTheWhiteList"
@@ -62,8 +63,8 @@ _MALFORMED = (
     r"^(Cmd(Content|Desc|Name|ParamName)\.|NumberExceed|Duplicate\.TagKey|TagKey\.Dup)|SizeExceeded|TooMany(Disks|Input|InstanceIds)|(Illegal|Mal[fF]ormed)$"
 )
 _STATE = (
-    r"^Incorrect|^Operation|^InvalidOperation|^InvalidDisk(\.AlreadyDetached|Status)|^InvalidInstanceStatus|^InvalidStatus\.(?!ValueNot)|NotReady|^ImageIs|^ImageStatus"
-    r"|Locked|CREATING|Creating|ChargeTypeViolation|DiskNotPortable|\.Unfinished|NotFoundSystemDisk|NotOriginInstance|^PrimaryEniHas"
+    r"^Incorrect|^Operation|^InvalidOperation|^InvalidDisk(\.AlreadyDetached|Status)|^InvalidInstanceStatus|^InvalidStatus\.(?!ValueNot)|NotReady"
+    r"|^ImageIs|^ImageStatus|Locked|CREATING|Creating|ChargeTypeViolation|DiskNotPortable|\.Unfinished|NotFoundSystemDisk|NotOriginInstance|^PrimaryEniHas"
     "|IncorrectTaskStatus|StatusViolation|IsTransfering|HasTransitionRecord|DiskInCoolingPeriod"
 )
 

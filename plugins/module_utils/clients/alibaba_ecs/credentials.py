@@ -102,7 +102,8 @@ class Keys:
 
     def _assume(self, limits: Limits) -> Key:
         role = self._given.role
-        assert role is not None
+        if role is None:
+            raise RuntimeError("there is no role to assume")
         try:
             base = self._base.current(limits)
             try:
@@ -135,7 +136,7 @@ class Keys:
             role = self._given.ecs_ram_role
             if role == AUTO:
                 named = self._ask_metadata("GET", _ROLES, limits, headers)
-                role = "" if named.status_code == 404 else _text(named, "the instance's role").split("\n")[0].strip()
+                role = "" if named.status_code == 404 else _text(named, "the instance's role").partition("\n")[0].strip()
                 if not role:
                     raise Trouble(AuthenticationFailed("the instance has no RAM role: attach one, or give an access key."))
             found = self._ask_metadata("GET", _ROLES + quote(role, safe=""), limits, headers)

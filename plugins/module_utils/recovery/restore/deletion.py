@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, Union
 
 from ...core.arguments import Task
 from ...core.errors import NotFound
@@ -25,7 +25,7 @@ from .found import Restore
 from .resets import Reset
 from .steps import LOCKING, chained
 
-Kept = TypeVar("Kept", bound="Restore | Reset")
+Kept = TypeVar("Kept", bound=Union[Restore, Reset])
 
 
 class Deletion(ABC, Generic[Kept]):

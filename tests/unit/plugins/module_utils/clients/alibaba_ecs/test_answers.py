@@ -54,7 +54,7 @@ def error(code: str, status: int = 403, message: str = "It is refused.") -> Reco
 @pytest.mark.parametrize(("code", "kind"), [(code, kind) for kind, codes in CODES.items() for code in codes.split()])
 def test_code_says_what_happened_whatever_the_status_is(code: str, kind: type[RecoveryError]) -> None:
     for status in (200, 400, 401, 403, 404, 409):
-        assert type(error(code, status)) is kind
+        assert error(code, status).__class__ is kind
     assert error(code).as_result() == {"kind": kind.__name__, "code": code, "http_status": 403, "request_id": "R"}
 
 

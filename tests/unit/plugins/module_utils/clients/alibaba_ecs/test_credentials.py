@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from ansible_collections.multicloud.recovery.plugins.module_utils.clients.alibaba_ecs.credentials import AUTO, Credentials, Role
@@ -150,7 +150,7 @@ def test_renewal_that_fails_for_a_passing_reason_is_tried_again_and_is_no_unknow
     unreached = Credentials("id", SECRET, role=Role(ARN), sts_url=f"http://127.0.0.1:{free_port()}")
     with bench(ok(), retries=1, credentials=unreached) as made:
         failure = pytest.raises(ProviderFailure, made.client.change, "reset disk", "ResetDisk", {})
-    assert type(failure.value) is ProviderFailure
+    assert failure.value.__class__ is ProviderFailure
     assert f"could not reset disk: could not assume the role {ARN}: could not connect" in failure.value.message
     assert not made.client.acted()
 
@@ -172,7 +172,7 @@ def test_renewal_that_fails_for_a_passing_reason_is_tried_again_and_is_no_unknow
 def test_role_that_cannot_be_assumed_never_looks_like_something_absent(reply: Reply, kind: type[RecoveryError], words: str) -> None:
     with serve(reply) as sts, bench(ok(), retries=0, credentials=with_role(sts)) as made:
         failure = pytest.raises(RecoveryError, made.client.change, "delete snapshot s-1", "DeleteSnapshot", {}, repeatable=True)
-    assert type(failure.value) is kind
+    assert failure.value.__class__ is kind
     assert failure.value.message.startswith(f"could not delete snapshot s-1: could not assume the role {ARN}: ")
     assert words in failure.value.message
     assert made.server.asked == []
@@ -193,10 +193,15 @@ def instance_key(number: int = 1, lifetime_s: int = 6 * 3600, **more: Any) -> Re
     return Reply(body=json.dumps({**wire, "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"), **more}))
 
 
+class OnInstance(NamedTuple):
+    metadata: Served
+    credentials: Credentials
+
+
 @contextmanager
-def on_instance(*replies: Reply, role: str = "backup-role", **more: Any) -> Iterator[tuple[Served, Credentials]]:
+def on_instance(*replies: Reply, role: str = "backup-role", **more: Any) -> Iterator[OnInstance]:
     with serve(*replies) as metadata:
-        yield metadata, Credentials(ecs_ram_role=role, metadata_url=metadata.url, **more)
+        yield OnInstance(metadata, Credentials(ecs_ram_role=role, metadata_url=metadata.url, **more))
 
 
 TOKEN = Reply(body="imds-token-1")
@@ -208,12 +213,12 @@ def header(metadata: Served, number: int) -> str | None:
 
 
 def test_instance_gives_its_keys_for_a_token() -> None:
-    with on_instance(TOKEN, instance_key()) as (metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(TOKEN, instance_key()) as on, bench(ok(), credentials=on.credentials) as made:
         read(made)
         read(made)
-    assert [(asked.method, asked.path) for asked in metadata.asked] == [("PUT", "/latest/api/token"), ("GET", f"{ROLES}backup-role")]
-    assert metadata.asked[0].headers["X-aliyun-ecs-metadata-token-ttl-seconds"] == "21600"
-    assert header(metadata, 1) == "imds-token-1"
+    assert [(asked.method, asked.path) for asked in on.metadata.asked] == [("PUT", "/latest/api/token"), ("GET", f"{ROLES}backup-role")]
+    assert on.metadata.asked[0].headers["X-aliyun-ecs-metadata-token-ttl-seconds"] == "21600"
+    assert header(on.metadata, 1) == "imds-token-1"
     assert made.values("AccessKeyId") == ["STS.vm1"] * 2
     assert made.sent[0]["Signature"] == signature(made.sent[0], "vm-secret-1")
     assert made.secrets == ["imds-token-1", "vm-secret-1", "vm-token-1"]
@@ -221,41 +226,41 @@ def test_instance_gives_its_keys_for_a_token() -> None:
 
 @pytest.mark.parametrize("status", [404, 405])
 def test_instance_without_tokens_is_asked_without_one(status: int) -> None:
-    with on_instance(Reply(status, "no"), instance_key()) as (metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(Reply(status, "no"), instance_key()) as on, bench(ok(), credentials=on.credentials) as made:
         read(made)
-    assert header(metadata, 1) is None
+    assert header(on.metadata, 1) is None
 
 
 def test_role_of_an_instance_is_found() -> None:
     replies = (TOKEN, Reply(body="its-role\n"), instance_key())
-    with on_instance(*replies, role=AUTO) as (metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(*replies, role=AUTO) as on, bench(ok(), credentials=on.credentials) as made:
         read(made)
-    assert [asked.path for asked in metadata.asked[1:]] == [ROLES, f"{ROLES}its-role"]
+    assert [asked.path for asked in on.metadata.asked[1:]] == [ROLES, f"{ROLES}its-role"]
 
 
 def test_instance_is_asked_past_every_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    with on_instance(TOKEN, instance_key()) as (metadata, credentials), bench(ok(), retries=0, credentials=credentials) as made:
+    with on_instance(TOKEN, instance_key()) as on, bench(ok(), retries=0, credentials=on.credentials) as made:
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
         pytest.raises(ProviderFailure, read, made).match("proxy")
-    assert len(metadata.asked) == 2
+    assert len(on.metadata.asked) == 2
 
 
 def test_key_of_an_instance_is_renewed_before_it_ends() -> None:
-    with on_instance(TOKEN, instance_key(1, 3600), TOKEN, instance_key(2)) as (metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(TOKEN, instance_key(1, 3600), TOKEN, instance_key(2)) as on, bench(ok(), credentials=on.credentials) as made:
         read(made)
         made.clock.sleep(3200)
         read(made)
         made.clock.sleep(200)
         read(made)
     assert made.values("AccessKeyId") == ["STS.vm1"] * 2 + ["STS.vm2"]
-    assert len(metadata.asked) == 4
+    assert len(on.metadata.asked) == 4
 
 
 def test_key_of_an_instance_that_is_refused_as_expired_is_fetched_anew() -> None:
-    with on_instance(TOKEN, instance_key(1), TOKEN, instance_key(2)) as (_metadata, credentials), bench(EXPIRED, ok(), credentials=credentials) as made:
+    with on_instance(TOKEN, instance_key(1), TOKEN, instance_key(2)) as on, bench(EXPIRED, ok(), credentials=on.credentials) as made:
         read(made)
     assert made.values("AccessKeyId") == ["STS.vm1", "STS.vm2"]
 
@@ -278,19 +283,19 @@ def test_instance_can_assume_a_role_and_both_keys_are_renewed() -> None:
     ],
 )
 def test_instance_that_gives_no_key_says_why(replies: tuple[Reply, ...], words: str) -> None:
-    with on_instance(*replies) as (_metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(*replies) as on, bench(ok(), credentials=on.credentials) as made:
         pytest.raises(AuthenticationFailed, read, made).match(words)
     assert made.server.asked == []
 
 
 def test_instance_without_a_role_says_so() -> None:
-    with on_instance(TOKEN, Reply(404, ""), role=AUTO) as (_metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(TOKEN, Reply(404, ""), role=AUTO) as on, bench(ok(), credentials=on.credentials) as made:
         pytest.raises(AuthenticationFailed, read, made).match("the instance has no RAM role")
 
 
 @pytest.mark.parametrize("answer", [Reply(body="no json"), Reply(body="[]"), Reply(body="{}"), instance_key(Expiration="soon"), instance_key(SecurityToken="")])
 def test_answer_of_an_instance_without_a_key_is_tried_again(answer: Reply) -> None:
-    with on_instance(TOKEN, answer, TOKEN, instance_key()) as (_metadata, credentials), bench(ok(), credentials=credentials) as made:
+    with on_instance(TOKEN, answer, TOKEN, instance_key()) as on, bench(ok(), credentials=on.credentials) as made:
         read(made)
     assert made.values("AccessKeyId") == ["STS.vm1"]
 
@@ -304,7 +309,7 @@ def test_metadata_service_that_is_not_there_is_told_at_once() -> None:
 
 
 def test_silent_metadata_service_is_given_two_seconds() -> None:
-    with on_instance(Reply(hold=threading.Event())) as (_metadata, credentials), bench(ok(), credentials=credentials, timeout_s=60) as made:
+    with on_instance(Reply(hold=threading.Event())) as on, bench(ok(), credentials=on.credentials, timeout_s=60) as made:
         pytest.raises(AuthenticationFailed, read, made).match("within 2 s")
 
 
