@@ -80,11 +80,11 @@ class Target:
             except RecoveryError:
                 continue
 
-    def settled(self, undo: Callable[[], None]) -> Callable[[], None]:
-        """``undo``, begun when what is under way on the VM has ended: a cancelled task leaves a change in flight, which a read does not show yet."""
+    def settled(self, undo: Callable[[], None], refs: Sequence[Ref] = ()) -> Callable[[], None]:
+        """``undo``, begun when what is under way on the VM or these disks has ended: a cancelled task leaves changes in flight, which no read shows yet."""
 
         def act() -> None:
-            self.settle()
+            self.settle(refs)
             undo()
 
         return act

@@ -59,10 +59,11 @@ class Exchange:
         steps += before_stop
         if disks.old:
             steps.append(disks.recording(RECORDING, wanted.was_on))
+        moved = [ref for device in self._devices for ref in (device.old, device.new.ref) if ref]
         if wanted.was_on:
             steps.append(Step(STOPPING, do=self._stop, done=self._stopped, undo=target.settled(self._start_again), disruptive=True))
-        steps.append(Step(DETACHING, do=self._detach_old, done=self._old_are_off, undo=target.settled(self._attach_old), disruptive=True))
-        steps.append(Step(ATTACHING, do=self._attach_new, done=self._new_are_on, undo=target.settled(self._detach_new), disruptive=True))
+        steps.append(Step(DETACHING, do=self._detach_old, done=self._old_are_off, undo=target.settled(self._attach_old, moved), disruptive=True))
+        steps.append(Step(ATTACHING, do=self._attach_new, done=self._new_are_on, undo=target.settled(self._detach_new, moved), disruptive=True))
         if wanted.start:
             steps.append(Step(STARTING, do=self._start, done=self._is(Power.ON), undo=target.settled(self._stop), disruptive=True))
         # What was seen to be restored is not taken back, whatever becomes of the marks.
