@@ -44,7 +44,7 @@ class GceProvider:
     ONE_WAY: Sequence[str] = ()
     REQUESTS_OF: Mapping[str, int] = {"backup": 25, "restore": 75, "rollback": 75, "delete restore": 15, "delete backup": 15}
     # How many chains the sample has, which pauses of each route, how many of the kinds of faults a route has in it, and of the meetings.
-    CHAINS, SAMPLED = 8, 1
+    CHAINS, SAMPLED = 4, 2
     PAUSES: Mapping[str, int] = {"the same task": 2, "rollback_of": 1, "held": 1}
     # What two controllers are held at until both are there, and the routes on which they meet.
     MEET_AT: Mapping[str, Any] = {"method": "POST", "path": "/setLabels$"}

@@ -24,13 +24,19 @@ BENCHES: Mapping[str, type[Bench]] = {
 }
 
 
+# Benches that differ from another one of the same provider in their recovery points only.
+OF_POINTS = ("alibaba_groups",)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test for every bench."""
+    """Every test for every bench that it is of."""
+    about_points = metafunc.module.__name__.endswith("test_points")
+    benches = {name: bench for name, bench in BENCHES.items() if about_points or name not in OF_POINTS}
     if "method" in metafunc.fixturenames:
-        pairs = [(name, method) for name, bench in BENCHES.items() for method in bench.METHODS]
+        pairs = [(name, method) for name, bench in benches.items() for method in bench.METHODS]
         metafunc.parametrize(("make_bench", "method"), pairs, indirect=["make_bench"], scope="session")
     elif "make_bench" in metafunc.fixturenames:
-        metafunc.parametrize("make_bench", BENCHES, indirect=True, scope="session")
+        metafunc.parametrize("make_bench", benches, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
