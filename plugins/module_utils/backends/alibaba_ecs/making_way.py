@@ -76,7 +76,7 @@ class MakingWay:
         taken: list[str] = []
         for address in self._candidates(vswitch):
             try:
-                self._move(instance, vswitch, address, f"take the private address off instance {instance}")
+                self._move_away(instance, vswitch, address)
             except Conflict as error:
                 if not (error.code or "").startswith(("InvalidPrivateIpAddress", "InvalidParameter.PrivateIp", "InvalidIPAddress")):
                     raise
@@ -84,6 +84,18 @@ class MakingWay:
                 continue
             return
         raise ProviderFailure(f"no free address was found in vSwitch {vswitch}, of {len(taken)} that were tried; instance {instance} keeps its own.")
+
+    def _move_away(self, instance: str, vswitch: str, address: str) -> None:
+        what = f"take the private address off instance {instance}"
+        try:
+            self._move(instance, vswitch, address, what)
+        except Conflict as error:
+            if error.code != "OperationDenied":
+                raise
+            # The service changes the address of a new instance only after it was restarted once.
+            self._power(instance, "StartInstance")
+            self._power(instance, "StopInstance")
+            self._move(instance, vswitch, address, what)
 
     def _move(self, instance: str, vswitch: str, address: str, what: str) -> None:
         """Change the private address. The service allows that once for each start, so that a repeated request is refused after a lost answer."""

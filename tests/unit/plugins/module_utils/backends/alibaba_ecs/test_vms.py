@@ -478,6 +478,19 @@ def test_addresses_are_back_when_the_old_one_comes_back(bench: AlibabaBench, act
     clean(bench)
 
 
+def test_instance_that_a_restore_has_built_is_replaced_too(bench: AlibabaBench) -> None:
+    """The service moves the address of a new instance only after it was restarted once."""
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    first = of_vm(bench)["InstanceId"]
+    ran = bench.restore(name="p2", strategy="replace")
+    assert ran.changed, ran.message
+    assert of_vm(bench)["InstanceId"] != first
+    assert {one["Status"] for one in bench.vms() if one["InstanceId"] != of_vm(bench)["InstanceId"]} == {"Stopped"}
+    assert bench.texts(of_vm(bench)["InstanceId"]) == OLD
+    clean(bench)
+
+
 @pytest.mark.parametrize("action", ["DetachNetworkInterface", "UnassociateEipAddress", "AssociateEipAddress", "AttachNetworkInterface"])
 def test_address_of_whose_move_no_answer_came_is_seen_to_have_moved(bench: AlibabaBench, action: str) -> None:
     have = with_addresses(bench)
