@@ -469,7 +469,7 @@ def test_all_addresses_move_to_the_new_instance(bench: AlibabaBench) -> None:
 def test_addresses_are_back_when_the_old_one_comes_back(bench: AlibabaBench, action: str) -> None:
     have = with_addresses(bench)
     saved(bench)
-    bench.control.add_fault("status", route=action, status=403, reason="OperationDenied", nth=1)
+    bench.control.add_fault("status", route=action, status=403, reason="OperationDenied.NotAllowed", nth=1)
     assert bench.restore(name="p1", strategy="replace").error
     there = of_vm(bench)
     assert (there["InstanceId"], there["Status"], there["tags"]) == (bench.instance, "Running", {"env": "prod"})
