@@ -32,7 +32,8 @@ def one_of_each_kind(cases: Sequence[Case], offset: int = 0, every: int = 1) -> 
 
 def sampled(stage: Stage, number: int) -> list[Case]:
     """A case for each kind of fault; where a task is costly, a part of the kinds for each route, and together all of them."""
-    every, variants = stage.provider.SAMPLED, list(stage.provider.VARIANTS)
+    every = stage.provider.SAMPLED
+    variants = [] if stage.route.title in stage.provider.ONLY_IN_FULL else list(stage.provider.VARIANTS)
     return [
         case if index % (len(variants) + 1) == 0 or not variants else replace(case, variant=variants[(number + index) % len(variants)])
         for index, case in enumerate(one_of_each_kind(stage.cases(), number, every))

@@ -48,7 +48,7 @@ class AlibabaProvider:
     CHAINS, SAMPLED = 2, 14
     PAUSES: Mapping[str, int] = {"the same task": 1, "rollback_of": 1, "held": 0}
     MEET_AT: Mapping[str, Any] = {"route": "TagResources"}
-    ONLY_IN_FULL: Sequence[str] = ("restore replace",)
+    ONLY_IN_FULL: Sequence[str] = ("restore replace", "restore rollback_of in_place")
     MEET_UNDER: Sequence[str] = ("", "old tags")
     MEETINGS: Sequence[str] = ("restore rollback", "restore in_place, data disk", "restore replace")
     MAKE_POINTS: Sequence[str] = ("backup group", "backup stopped", "backup image, retire_source")

@@ -107,7 +107,8 @@ class _Finishing:
 
     def _missing(self, machine: Machine) -> Iterable[Change]:
         request = self._request()
-        extra = [name for name in _OF_DISKS if name in machine.marks and not (name == marks.RESTORE and machine.marks.get(name) == "")]
+        own = split(tags_of(machine.own.wire))[0]
+        extra = [name for name in _OF_DISKS if name in own] if marks.STRATEGY in own else []
         yield from self._tags(INSTANCE, machine.uid, machine.tags, request.get("tags") or {}, extra, machine.name)
         for one in self._way.addresses.interfaces(machine.uid):
             # It got the tags of the request that has made the instance, the lock among them.

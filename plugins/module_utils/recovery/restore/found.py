@@ -94,6 +94,9 @@ class Restore:
         """Whether it was seen to its end: the VM says so, or its old disks do, or each of its disks was in use or taken off by a later restore."""
         if self.under_way:
             return False
+        if self.machine is not None and marks.STRATEGY in self.machine.marks:
+            # It was made in one request with its disks, and still has all marks of theirs: what comes after that was not done.
+            return False
         if self.machine is not None and self.machine.marks.get(marks.RESTORE) == self.name:
             return True
         if self.old and self.attempt == 1 and all(marks.KEPT in disk.marks for disk in self.old):
