@@ -96,7 +96,7 @@ class VmProvider(Protocol):
     PAUSES: Mapping[str, int]
     # What two controllers are held at until both are there, and the routes on which they meet.
     MEET_AT: Mapping[str, Any]
-    # Routes whose meetings under other settings are left to the full matrix.
+    # Routes whose meetings and faults under other settings are left to the full matrix.
     ONLY_IN_FULL: Sequence[str]
     MEET_UNDER: Sequence[str]
     ROUNDS: int
