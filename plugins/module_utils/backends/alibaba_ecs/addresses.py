@@ -13,8 +13,7 @@ from typing import Any
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
 from ...clients.alibaba_ecs.signing import VPC
-from ...core.errors import RecoveryError
-from .things import Polled
+from .things import Polled, change_unless_so
 
 INSTANCES = ("Instances", "Instance")
 
@@ -31,12 +30,8 @@ class Addresses:
         return next(iter(found), {})
 
     def _move(self, what: str, action: str, params: Wire, begun: Callable[[], bool], ended: Callable[[], bool], **where: Any) -> None:
-        """Send a change, and see it ended. Sent again after a lost answer, it is refused although it is under way, or done."""
-        try:
-            self.client.change(what, action, params, repeatable=True, **where)
-        except RecoveryError:
-            if not begun():
-                raise
+        """Send a change, and see it ended."""
+        change_unless_so(self.client, what, action, params, begun, **where)
         Polled(self.client.waiter, ended, what).wait()
 
     def free_interfaces(self, instance: str) -> None:

@@ -15,6 +15,7 @@ from ...core.plan import Progress, Step
 from ...recovery import marks
 from ...recovery.findings import Finding
 from ...recovery.gate import Gate
+from ...recovery.lock.claim import without_lock
 from ...recovery.marks import split
 from ...recovery.model import Machine, Moment, Strategy
 from ...recovery.provider import Change, Intent
@@ -22,7 +23,7 @@ from .addresses import eip_of, secondary_interfaces
 from .build import EXTERNAL_ADDRESS, INTERNAL_ADDRESS, SECONDARY_ADDRESSES
 from .disks import AlibabaDisks
 from .machines import AlibabaMachines
-from .making_way import MakingWay, locks_in
+from .making_way import MakingWay
 from .named_images import image_named
 from .preflight import Preflight
 from .things import DISK, INSTANCE, INTERFACE, Polled, change, tags_of, wire_tags
@@ -117,7 +118,8 @@ class _Finishing:
                 yield self._tagging(INTERFACE, str(one["NetworkInterfaceId"]), {}, ours, f"the interface of {machine.name}")
         for wire in self._way.asides(machine.name):
             # A lock that was renewed in the moment in which the instance made way.
-            left = locks_in(split(tags_of(wire))[0])
+            there = split(tags_of(wire))[0]
+            left = [name for name in without_lock(there) if name in there]
             if left:
                 yield self._tagging(INSTANCE, str(wire["InstanceId"]), {}, [marks.PREFIX + one for one in left], f"what {machine.name} was before")
         by_ref = {one.disk: one for one in machine.attached}

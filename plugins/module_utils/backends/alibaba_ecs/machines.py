@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ from ...recovery.provider import Change, Work
 from .disks import AlibabaDisks
 from .making_way import ASIDE, GOES, MakingWay
 from .named_images import image_named
-from .things import DISK, INSTANCE, Own, Polled, change, filter_tags, is_id, tags_of, token, wire_tags
+from .things import DISK, INSTANCE, Own, Polled, change, change_unless_so, filter_tags, is_id, tags_of, token, wire_tags
 
 # https://www.alibabacloud.com/help/en/ecs/user-guide/instance-lifecycle
 _POWERS = {"Running": Power.ON, "Stopped": Power.OFF}
@@ -286,7 +286,7 @@ class AlibabaMachines:
             if disk is None:
                 raise NotFound(f"{what}: the disk does not exist.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": bool(attachment.kept.get("delete_with_instance", True))}
-            self._unless_so(partial(self._is_on, machine.uid, disk.uid, True), f"attach disk {attachment.disk}", "AttachDisk", params)
+            change_unless_so(self._client, f"attach disk {attachment.disk}", "AttachDisk", params, partial(self._is_on, machine.uid, disk.uid, True))
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=True), what)
 
         return change(what, machine.ref, send, needs=Power.OFF)
@@ -299,18 +299,10 @@ class AlibabaMachines:
             if disk is None or not self._has(machine.uid, disk.uid, on=True):
                 raise NotFound(f"{what}: it is not attached.")
             params = {"InstanceId": machine.uid, "DiskId": disk.uid, "DeleteWithInstance": False}
-            self._unless_so(partial(self._is_on, machine.uid, disk.uid, False), f"detach disk {attachment.disk}", "DetachDisk", params)
+            change_unless_so(self._client, f"detach disk {attachment.disk}", "DetachDisk", params, partial(self._is_on, machine.uid, disk.uid, False))
             return Polled(self._client.waiter, lambda: self._has(machine.uid, disk.uid, on=False), what)
 
         return change(what, machine.ref, send, takes_away=True, needs=Power.OFF)
-
-    def _unless_so(self, is_so: Callable[[], bool], what: str, action: str, params: Wire) -> None:
-        """Send a change; when it is refused, because an earlier answer to it was lost, it counts if what it asks for is so, or is under way."""
-        try:
-            self._client.change(what, action, params, repeatable=True)
-        except (Conflict, NotFound):
-            if not is_so():
-                raise
 
     def _is_on(self, instance: str, disk: str, on: bool) -> bool:
         wire = next(iter(self._client.listed(f"disk {disk}", "DescribeDisks", ("Disks", "Disk"), {"DiskIds": json.dumps([disk])})), {})

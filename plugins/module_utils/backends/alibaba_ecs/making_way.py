@@ -9,20 +9,20 @@ No other instance can have its system disk, so that it is not deleted before its
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ...clients.alibaba_ecs.client import VPC, AlibabaClient, Wire
-from ...core.errors import Conflict, ProviderFailure, RecoveryError
+from ...core.errors import Conflict, ProviderFailure
 from ...recovery import marks as mark
 from ...recovery.lock.claim import without_lock
 from ...recovery.marks import prefixed, split
 from ...recovery.model import Machine, Ref
 from ...recovery.provider import Work
 from .addresses import INSTANCES, Addresses, private_address
-from .things import DISK, INSTANCE, Ended, Polled, filter_tags, is_id, tags_of, wire_tags
+from .things import DISK, INSTANCE, Ended, Polled, change_unless_so, filter_tags, is_id, tags_of, wire_tags
 
 # On a disk: it goes with its instance, although a restore has seen to it that it does not for the time being.
 GOES = "goes"
@@ -99,16 +99,13 @@ class MakingWay:
 
     def _move(self, instance: str, vswitch: str, address: str, what: str) -> None:
         """Change the private address. The service allows that once for each start, so that a repeated request is refused after a lost answer."""
-        try:
-            params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
-            self.client.change(what, "ModifyInstanceVpcAttribute", params, repeatable=True)
-        except RecoveryError:
-            if private_address(self.addresses.wire(instance)) != address:
-                raise
-        self._until_at(instance, address)
+        params = {"InstanceId": instance, "VSwitchId": vswitch, "PrivateIpAddress": address}
 
-    def _until_at(self, instance: str, address: str) -> None:
-        Polled(self.client.waiter, lambda: private_address(self.addresses.wire(instance)) == address, "the change of the private address").wait()
+        def is_there() -> bool:
+            return private_address(self.addresses.wire(instance)) == address
+
+        change_unless_so(self.client, what, "ModifyInstanceVpcAttribute", params, is_there)
+        Polled(self.client.waiter, is_there, what).wait()
 
     def _candidates(self, vswitch: str) -> list[str]:
         """Addresses to try, from the end of the range, where fewer are in use; those that interfaces have are left out."""
@@ -156,7 +153,7 @@ class MakingWay:
             if request["eip"]:
                 self.addresses.give_eip(instance, request["eip"])
         finally:
-            old = [name for name in locks_in(own) if name not in marks]
+            old = [name for name in without_lock(own) if name in own and name not in marks]
             self._untag(instance, [ASIDE, PARKED, *old, *([] if is_id(INSTANCE, name) else [mark.VM])])
         return Ended()
 
@@ -193,8 +190,3 @@ class MakingWay:
     def _untag(self, instance: str, names: Sequence[str]) -> None:
         params = {"ResourceType": INSTANCE, "ResourceId": [instance], "TagKey": [mark.PREFIX + name for name in names]}
         self.client.change(f"remove tags of instance {instance}", "UntagResources", params, repeatable=True)
-
-
-def locks_in(marks: Iterable[str]) -> list[str]:
-    """Those that are a lock's, whoever's it is."""
-    return [name for name in marks if name == mark.LOCK or name.startswith(f"{mark.LOCK}-")]

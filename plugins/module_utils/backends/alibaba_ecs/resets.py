@@ -73,7 +73,9 @@ class AlibabaResets:
         def ended() -> bool:
             """Whether the disk is at rest after it was seen at work, or so long after the request that it would be."""
             found = self._disks.get(disk.ref)
-            if found is None or not found.ready or locks_of(found.own.wire):
+            if found is None:
+                return False
+            if not found.ready or locks_of(found.own.wire):
                 worked.append(True)
                 return False
             return bool(worked) or self._client.waiter.clock() - accepted >= _SETTLE_S

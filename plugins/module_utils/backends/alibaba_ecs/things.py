@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ...clients.alibaba_ecs.client import AlibabaClient, Wire
-from ...core.errors import InvalidRequest
+from ...core.errors import Conflict, InvalidRequest, NotFound, OutcomeUnknown
 from ...core.waiter import Waiter
 from ...recovery.provider import Change, Work
 
@@ -55,6 +55,16 @@ class Ended:
 
     def wait(self) -> None:
         return
+
+
+def change_unless_so(client: AlibabaClient, what: str, action: str, params: Wire, is_so: Callable[[], bool], **more: Any) -> None:
+    """Send a change. Sent again after a lost answer, it is refused although what it asks for is so, or under way: then it counts."""
+    try:
+        client.change(what, action, params, repeatable=True, **more)
+    except (Conflict, NotFound, OutcomeUnknown) as error:
+        # Without the lock another run decides what counts.
+        if error.keeps_state or not is_so():
+            raise
 
 
 def change(what: str, of: str, send: Callable[[], Work | None], **facts: Any) -> Change:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...core.arguments import Task
 from ...core.errors import InvalidRequest
@@ -143,8 +143,3 @@ def newest_first_of_each(sets: Sequence[BackupSet]) -> list[BackupSet]:
     """What ``newest_first`` keeps of every VM's backups, by VM."""
     vms = sorted({one.vm for one in sets})
     return [one for vm in vms for one in newest_first([other for other in sets if other.vm == vm])]
-
-
-def making(make: Callable[[Task, Waiter], Provider]) -> Callable[[Task, Waiter], BackupBackend]:
-    """The back end of one provider."""
-    return lambda task, waiter: BackupBackend(task, waiter, make(task, waiter))

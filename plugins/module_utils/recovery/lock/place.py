@@ -1,7 +1,7 @@
 # Copyright (c) 2026 multicloud.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a lock is kept on a provider with compare-and-swap: among the marks of the machine, or of a disk while there is no machine."""
+"""Where a lock is kept: among the marks of the machine, or of a disk while there is no machine."""
 
 from __future__ import annotations
 

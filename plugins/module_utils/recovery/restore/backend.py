@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...core.arguments import Task
 from ...core.errors import AmbiguousName, InvalidRequest
@@ -161,8 +161,3 @@ class RestoreBackend:
 
     def acted(self) -> bool:
         return self._provider.acted()
-
-
-def making(make: Callable[[Task, Waiter], Provider]) -> Callable[[Task, Waiter], RestoreBackend]:
-    """The back end of one provider."""
-    return lambda task, waiter: RestoreBackend(task, waiter, make(task, waiter))

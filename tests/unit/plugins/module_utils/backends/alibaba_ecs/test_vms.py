@@ -478,6 +478,21 @@ def test_addresses_are_back_when_the_old_one_comes_back(bench: AlibabaBench, act
     clean(bench)
 
 
+def test_instance_that_still_has_the_marks_of_its_disks_is_finished(bench: AlibabaBench) -> None:
+    """It is on all its disks, and the run that has built it died before the rest was done."""
+    saved(bench)
+    assert bench.restore(name="p1", strategy="replace").changed
+    built = of_vm(bench)
+    left = [{"Key": key, "Value": value} for key, value in (("mcr-strategy", "replace"), ("mcr-disks", "3"), ("mcr-restore", "p1"))]
+    bench.call("TagResources", ResourceType="instance", ResourceId=[built["InstanceId"]], Tag=left)
+    bench.sleep(5)
+    ran = bench.restore(name="p1", strategy="replace")
+    assert ran.changed, ran.message
+    assert of_vm(bench)["tags"] == built["tags"]
+    assert bench.restore(name="p1", strategy="replace").sent == []
+    clean(bench)
+
+
 def test_instance_that_a_restore_has_built_is_replaced_too(bench: AlibabaBench) -> None:
     """The service moves the address of a new instance only after it was restarted once."""
     saved(bench)
